@@ -1,0 +1,1 @@
+//! One configuration file to one valid Config, or every problem in it at once: pure.

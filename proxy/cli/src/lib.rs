@@ -1,0 +1,1 @@
+//! The subcommands of forcefield: policy tools, and the client of the control plane.

@@ -1,0 +1,1 @@
+//! The control plane: its wire types and the admin API.

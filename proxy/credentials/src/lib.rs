@@ -1,0 +1,1 @@
+//! Mints, caches and renews the orgs' tokens; the only reader of secrets.

@@ -1,0 +1,1 @@
+//! Who is calling: certificate, token or workload JWT to an identity.

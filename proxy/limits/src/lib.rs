@@ -1,0 +1,1 @@
+//! Request rates, concurrency, row and byte budgets, the ledger of cursors and jobs.

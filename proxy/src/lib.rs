@@ -1,0 +1,1 @@
+//! Forcefield: an egress proxy that enforces least privilege on Salesforce API traffic.

@@ -1,0 +1,3 @@
+//! The binary `forcefield`.
+
+fn main() {}
