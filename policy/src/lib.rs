@@ -1,1 +1,8 @@
-//! What a Salesforce request means, and whether an integration may make it: pure, no I/O.
+//! What a Salesforce request means, and whether an integration may make it.
+//!
+//! Pure: no clock, no I/O, no randomness. A request's head and body go in ([`classify`]), its meaning comes out
+//! ([`request::Request`]), and [`decision::decide`] turns it into a [`decision::Permit`] or a refusal.
+
+pub mod id;
+pub mod names;
+pub mod schema;
