@@ -1,0 +1,270 @@
+//! The decision: grants and a request in, a permit or a denial out.
+
+mod check;
+mod denial;
+mod handles;
+mod narrow;
+
+use bytes::Bytes;
+
+pub use denial::{Denial, Reason};
+
+use crate::grant::{Enforcement, Grants};
+use crate::names::ApiVersion;
+use crate::request::{
+    Answer, Api, Body, Handle, JobOrigin, Method, Need, Operations, Origin, Reading, Request, Template, What,
+};
+
+/// Proof that [`decide`] allowed a request, and the request in the form in which it may be sent.
+///
+/// Nothing else can make one:
+/// ```compile_fail,E0451
+/// use forcefield_policy::decision::Permit;
+/// fn forge(other: Permit) -> Permit {
+///     Permit { narrowings: Vec::new(), ..other }
+/// }
+/// ```
+#[must_use]
+#[derive(Debug)]
+pub struct Permit {
+    api: Api,
+    operations: Operations,
+    version: Option<ApiVersion>,
+    method: Method,
+    target: String,
+    headers: Vec<(Box<str>, Box<str>)>,
+    body: PermitBody,
+    answer: Answer,
+    export: bool,
+    reading: Reading,
+    job: Option<JobOrigin>,
+    handles: Vec<Handle>,
+    shapes: Vec<String>,
+    narrowings: Vec<Narrowing>,
+    overlooked: Option<Denial>,
+}
+
+/// The body that may be sent.
+#[derive(Debug)]
+enum PermitBody {
+    Empty,
+    /// In parts, between which the org's session goes.
+    Whole(Vec<Bytes>),
+    Streamed,
+}
+
+/// One way in which a request was made narrower than it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Narrowing {
+    /// A grant's condition was added, for this object.
+    Condition(String),
+    /// The number of rows was clamped, for this object, to this number.
+    Rows(String, u64),
+    /// The fields became those granted, for this object.
+    Fields(String),
+    /// A search matches names only.
+    NameFields,
+}
+
+/// Decides one request. No clock, no counter, no I/O: equal inputs give equal answers.
+///
+/// `origins` says what the ledger holds for each of [`Request::handles`], in that order: `None` for a handle that is
+/// not the caller's own.
+///
+/// # Errors
+/// The first need that the grants do not cover.
+pub fn decide(grants: &Grants, request: Request, origins: &[Option<Origin>]) -> Result<Permit, Denial> {
+    if let Some(version) = request.version.filter(|version| !grants.versions().contains(*version)) {
+        return Err(Denial { part: None, reason: Reason::Version(version) });
+    }
+    let reading = Reading::of(&request.needs, grants.schema());
+    let handles = request.handles().cloned().collect();
+    let mut origins = origins.iter();
+    let mut outcome = Outcome::default();
+    for need in request.needs.iter() {
+        let origin = match need.what {
+            What::Handle(_) | What::Columns(_) => origins.next().and_then(Option::as_ref),
+            _ => None,
+        };
+        let filling = fill(grants, need, origin, request.export, &mut outcome)?;
+        outcome.fillings.push(filling);
+    }
+    Ok(permit(request, reading, handles, outcome))
+}
+
+/// What deciding the needs of a request gave so far.
+#[derive(Default)]
+struct Outcome {
+    fillings: Vec<Option<String>>,
+    shapes: Vec<String>,
+    narrowings: Vec<Narrowing>,
+    overlooked: Option<Denial>,
+}
+
+/// Decides one need, and gives what goes into its hole.
+fn fill(
+    grants: &Grants,
+    need: &Need,
+    origin: Option<&Origin>,
+    export: bool,
+    outcome: &mut Outcome,
+) -> Result<Option<String>, Denial> {
+    let decided = check::exportable(grants, &need.what, export)
+        .and_then(|()| narrow::need(grants, &need.what, origin, &mut outcome.narrowings));
+    outcome.shapes.extend(narrow::shape(&need.what));
+    match decided {
+        Ok(filling) => Ok(filling),
+        Err(reason) => {
+            let denial = Denial { part: need.part.clone(), reason };
+            if grants.enforcement() == Enforcement::Enforce || !denial.reason.can_be_observed() {
+                return Err(denial);
+            }
+            outcome.overlooked.get_or_insert(denial);
+            Ok(narrow::as_asked(&need.what))
+        }
+    }
+}
+
+fn permit(request: Request, reading: Reading, handles: Vec<Handle>, outcome: Outcome) -> Permit {
+    let Outcome { fillings, shapes, narrowings, overlooked } = outcome;
+    let written =
+        |template: Template| template.fill(|need| fillings.get(need).and_then(Option::as_deref)).parts;
+    let draft = request.draft;
+    let target = String::from_utf8_lossy(&written(draft.target).concat()).into_owned();
+    let body = match draft.body {
+        Body::Empty => PermitBody::Empty,
+        Body::Whole(template) => PermitBody::Whole(written(template).into_iter().map(Bytes::from).collect()),
+        Body::Streamed => PermitBody::Streamed,
+    };
+    Permit {
+        api: request.api,
+        operations: request.operations,
+        version: request.version,
+        method: draft.method,
+        target,
+        headers: draft.headers,
+        body,
+        answer: request.answer,
+        export: request.export,
+        reading,
+        job: request.job,
+        handles,
+        shapes,
+        narrowings,
+        overlooked,
+    }
+}
+
+// === impl Permit ===
+
+impl Permit {
+    /// The door.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        self.api
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn operations(&self) -> &Operations {
+        &self.operations
+    }
+
+    /// The API version, where the path names one.
+    #[must_use]
+    pub fn version(&self) -> Option<ApiVersion> {
+        self.version
+    }
+
+    /// The method to send.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// Path and query string to send.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The headers to send, names in lower case: no credential, no framing, no `host`.
+    #[must_use]
+    pub fn headers(&self) -> &[(Box<str>, Box<str>)] {
+        &self.headers
+    }
+
+    /// The body to send: `None` when it streams through, empty when there is none. `session` is the org's session;
+    /// it is written only where the door carries it in its body (SOAP).
+    #[must_use]
+    pub fn body(&self, session: &str) -> Option<Bytes> {
+        match &self.body {
+            PermitBody::Empty => Some(Bytes::new()),
+            PermitBody::Streamed => None,
+            PermitBody::Whole(parts) => match parts.as_slice() {
+                [whole] => Some(whole.clone()),
+                parts => {
+                    let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+                    Some(parts.join(session.as_bytes()).into())
+                }
+            },
+        }
+    }
+
+    /// Whether the org's session belongs into the body, and so not into a header.
+    #[must_use]
+    pub fn session_in_body(&self) -> bool {
+        matches!(&self.body, PermitBody::Whole(parts) if parts.len() > 1)
+    }
+
+    /// How the answer is to be read.
+    #[must_use]
+    pub fn answer(&self) -> Answer {
+        self.answer
+    }
+
+    /// Whether it creates, pages or downloads an export.
+    #[must_use]
+    pub fn is_export(&self) -> bool {
+        self.export
+    }
+
+    /// The objects and fields it touches.
+    #[must_use]
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// The handles that it uses.
+    #[must_use]
+    pub fn handles(&self) -> &[Handle] {
+        &self.handles
+    }
+
+    /// What the ledger has to keep when the answer gives out a handle.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin { job: self.job.clone(), ..self.reading.origin() }
+    }
+
+    /// Its queries and searches with every literal redacted, for the record.
+    #[must_use]
+    pub fn shapes(&self) -> &[String] {
+        &self.shapes
+    }
+
+    /// How it was made narrower than it was asked.
+    #[must_use]
+    pub fn narrowings(&self) -> &[Narrowing] {
+        &self.narrowings
+    }
+
+    /// What would have been refused, had the identity's mode not been `observe` or `warn`.
+    #[must_use]
+    pub fn overlooked(&self) -> Option<&Denial> {
+        self.overlooked.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! What will be sent to Salesforce, rebuilt from what was parsed, with holes for what the decision may narrow.
+
+use std::fmt;
+
+/// The request as it may be sent, before its holes are filled.
+#[derive(Debug)]
+pub struct Draft {
+    /// The method.
+    pub method: Method,
+    /// Path and query string.
+    pub target: Template,
+    /// The headers that pass, names in lower case; never a credential, never a hop-by-hop header, no framing.
+    pub headers: Vec<(Box<str>, Box<str>)>,
+    /// The body.
+    pub body: Body,
+}
+
+/// The methods that Salesforce's APIs know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `HEAD`
+    Head,
+    /// `POST`
+    Post,
+    /// `PATCH`
+    Patch,
+    /// `PUT`
+    Put,
+    /// `DELETE`
+    Delete,
+}
+
+/// The body as it may be sent.
+#[derive(Debug)]
+pub enum Body {
+    /// None.
+    Empty,
+    /// Read whole, admitted by a strict parser, rebuilt where it may be narrowed.
+    Whole(Template),
+    /// Passed on as it arrives, in pieces: its meaning is in the head and in its first bytes.
+    Streamed,
+}
+
+/// Text with holes.
+#[derive(Debug, Default)]
+pub struct Template {
+    pieces: Vec<Piece>,
+}
+
+/// A piece of a template.
+#[derive(Debug)]
+pub enum Piece {
+    /// Bytes that are sent as they stand.
+    Text(Box<[u8]>),
+    /// What the decision writes for one of the request's needs.
+    Hole {
+        /// The number of the need in [`super::Needs`].
+        need: usize,
+        /// Written before it, if it is not empty: `?fields=`.
+        before: &'static str,
+        /// How it is written there.
+        encoding: Encoding,
+    },
+    /// The org's session, in XML text: a SOAP `sessionId`. Filled in by the credentials room.
+    Session,
+}
+
+/// How text is written into a hole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As it is (a Bulk 1.0 batch that is the query).
+    Raw,
+    /// As a query-string value: everything but unreserved characters percent-encoded. Also fit for a JSON string.
+    Form,
+    /// As the content of a JSON string.
+    Json,
+    /// As XML text.
+    Xml,
+}
+
+// === impl Method ===
+
+impl Method {
+    /// The method by its exact name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PATCH" => Self::Patch,
+            "PUT" => Self::Put,
+            "DELETE" => Self::Delete,
+            _ => return None,
+        })
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// Whether it asks for an answer only.
+    #[must_use]
+    pub fn is_get(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+// === impl Template ===
+
+impl Template {
+    /// Adds text as it is.
+    pub fn text(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
+        self.pieces.push(Piece::Text(text.as_ref().into()));
+        self
+    }
+
+    /// Adds a hole for the need with this number.
+    pub fn hole(&mut self, need: usize, before: &'static str, encoding: Encoding) -> &mut Self {
+        self.pieces.push(Piece::Hole { need, before, encoding });
+        self
+    }
+
+    /// Adds the place of the org's session.
+    pub fn session(&mut self) -> &mut Self {
+        self.pieces.push(Piece::Session);
+        self
+    }
+
+    /// Adds a part's template, whose needs were appended to the envelope's from number `first` on.
+    pub fn embed(&mut self, part: Self, first: usize) -> &mut Self {
+        self.pieces.extend(part.pieces.into_iter().map(|piece| match piece {
+            Piece::Hole { need, before, encoding } => Piece::Hole { need: need + first, before, encoding },
+            Piece::Text(text) => Piece::Text(text),
+            Piece::Session => Piece::Session,
+        }));
+        self
+    }
+
+    /// The pieces, in order.
+    #[must_use]
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Writes the template; `fill` gives the text of a hole, or `None` for nothing at all.
+    pub(crate) fn fill<'a>(self, fill: impl Fn(usize) -> Option<&'a str>) -> Filled {
+        let mut parts = vec![Vec::new()];
+        for piece in self.pieces {
+            let Some(out) = parts.last_mut() else { continue };
+            match piece {
+                Piece::Text(text) if out.is_empty() => *out = text.into_vec(),
+                Piece::Text(text) => out.extend_from_slice(&text),
+                Piece::Hole { need, before, encoding } => {
+                    if let Some(text) = fill(need) {
+                        out.extend_from_slice(before.as_bytes());
+                        encoding.write(text, out);
+                    }
+                }
+                Piece::Session => parts.push(Vec::new()),
+            }
+        }
+        Filled { parts }
+    }
+}
+
+impl<T: AsRef<[u8]>> From<T> for Template {
+    fn from(text: T) -> Self {
+        let mut template = Self::default();
+        template.text(text);
+        template
+    }
+}
+
+/// A template whose holes are filled; the org's session still goes between its parts.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    /// Where there are several, the session goes between each two.
+    pub(crate) parts: Vec<Vec<u8>>,
+}
+
+// === impl Encoding ===
+
+impl Encoding {
+    /// Writes `text` so that it stands for itself in this place.
+    pub fn write(self, text: &str, out: &mut Vec<u8>) {
+        match self {
+            Self::Raw => out.extend_from_slice(text.as_bytes()),
+            Self::Form => percent_encode(text, out),
+            Self::Json => json_escape(text, out),
+            Self::Xml => xml_escape(text, out),
+        }
+    }
+}
+
+/// Percent-encodes all but the unreserved characters of RFC 3986.
+pub(crate) fn percent_encode(text: &str, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+}
+
+fn json_escape(text: &str, out: &mut Vec<u8>) {
+    for character in text.chars() {
+        match character {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            control if control < ' ' => {
+                out.extend_from_slice(format!("\\u{:04x}", u32::from(control)).as_bytes())
+            }
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+fn xml_escape(text: &str, out: &mut Vec<u8>) {
+    for character in text.chars() {
+        match character {
+            '&' => out.extend_from_slice(b"&amp;"),
+            '<' => out.extend_from_slice(b"&lt;"),
+            '>' => out.extend_from_slice(b"&gt;"),
+            '\r' => out.extend_from_slice(b"&#13;"),
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_are_written_for_their_place() {
+        let mut template = Template::from("a");
+        template.hole(0, "?q=", Encoding::Form).hole(1, "&x=", Encoding::Form).text("!").hole(
+            2,
+            "",
+            Encoding::Json,
+        );
+        let filled = template
+            .fill(|need| ["SELECT 'é'", "", "\"\n"].get(need).copied().filter(|text| !text.is_empty()));
+        assert_eq!(
+            String::from_utf8(filled.parts.concat()).unwrap(),
+            "a?q=SELECT%20%27%C3%A9%27!\\\"\\u000a"
+        );
+    }
+
+    #[test]
+    fn the_session_separates_parts() {
+        let mut template = Template::from("<s>");
+        template.session().text("</s>").hole(0, "", Encoding::Xml);
+        let filled = template.fill(|_| Some("<&>"));
+        assert_eq!(filled.parts, [b"<s>".to_vec(), b"</s>&lt;&amp;&gt;".to_vec()]);
+    }
+}
