@@ -5,6 +5,7 @@
 
 mod build;
 mod compound;
+pub mod describe;
 mod table;
 mod text;
 

@@ -66,3 +66,48 @@ fn a_wrong_line_is_named() {
     assert_eq!(Schema::from_text("@A 001\n F Name:what").unwrap_err().text, "Name:what");
     assert_eq!(Schema::from_text(" F Name:s").unwrap_err().line, 1);
 }
+
+#[test]
+fn an_org_describes_itself() {
+    let json = br#"{"results":[{"statusCode":200,"result":{"name":"Thing__c","keyPrefix":"a07","custom":true,"fields":[
+        {"name":"Id","type":"id","idLookup":true},
+        {"name":"Key__c","type":"string","externalId":true},
+        {"name":"City__c","type":"string","compoundFieldName":"Where__c"},
+        {"name":"Where__c","type":"address"},
+        {"name":"Account__c","type":"reference","referenceTo":["Account"],"relationshipName":"Account__r"}],
+        "childRelationships":[{"childSObject":"Part__c","field":"Thing__c","relationshipName":"Parts__r"},
+        {"childSObject":"Hidden__c","field":"Thing__c","relationshipName":null}]}},
+        {"statusCode":404,"result":[{"errorCode":"NOT_FOUND"}]}]}"#;
+    let mut builder = SchemaBuilder::default();
+    builder.distinct(ObjectSpec::from_describe_batch(json).unwrap());
+    let schema = builder.build();
+    let (_, thing) = schema.look_up("thing__C").unwrap();
+    let field = |name: &str| thing.field(thing.find(name).unwrap());
+    assert!(field("Key__c").is_external_id() && !field("Id").is_external_id());
+    assert_eq!(field("City__c").compound(), thing.find("Where__c"));
+    assert_eq!(thing.parent("account__r"), thing.find("Account__c"));
+    assert!(thing.child("Parts__r").is_some() && thing.children().len() == 1);
+    assert!(describe::listed_objects(b"<html>").is_err());
+}
+
+#[test]
+fn two_thousand_objects_are_small_and_quick_to_find() {
+    let mut builder = SchemaBuilder::default();
+    let field = |number: usize| FieldSpec {
+        name: format!("Field_{number}__c"),
+        kind: FieldKind::Text,
+        external_id: false,
+        compound: None,
+        reference: None,
+    };
+    let object = |number: usize| ObjectSpec {
+        name: format!("Object_{number}__c"),
+        prefix: None,
+        fields: (0..100).map(field).collect(),
+        children: Vec::new(),
+    };
+    builder.distinct((0..2000).map(object));
+    let schema = builder.build();
+    let (_, last) = schema.look_up("object_1999__c").unwrap();
+    assert!(last.find("FIELD_99__C").is_some() && last.find("Field_100__c").is_none());
+}
