@@ -2,6 +2,7 @@
 
 mod check;
 mod denial;
+mod describe;
 mod handles;
 mod narrow;
 
