@@ -69,7 +69,10 @@ impl SchemaBuilder {
 
     /// Makes the schema. Objects and fields whose names are not API names are left out, and so refused.
     #[must_use]
-    pub fn build(self) -> Schema {
+    pub fn build(mut self) -> Schema {
+        if !self.objects.iter().any(|spec| spec.name.eq_ignore_ascii_case("Name")) {
+            self.objects.push(virtual_name());
+        }
         let named = self.objects.into_iter().filter(|spec| is_api_name(&spec.name));
         let objects: Vec<Object> = named.map(object).collect();
         let by_name = NameTable::build(objects.iter().map(|object| &*object.name));
@@ -80,6 +83,40 @@ impl SchemaBuilder {
         by_prefix.sort_unstable();
         Schema { objects, by_name, by_prefix }
     }
+}
+
+/// The virtual object that polymorphic relationships show of whatever they point at (reference, section 15.3). The
+/// org does not describe it.
+fn virtual_name() -> ObjectSpec {
+    let scalar = |name: &str| FieldSpec {
+        name: name.to_owned(),
+        kind: if name == "Id" { FieldKind::Id } else { FieldKind::Text },
+        external_id: false,
+        compound: None,
+        reference: None,
+    };
+    let parent = |key: &str, relationship: &str| FieldSpec {
+        kind: FieldKind::Reference,
+        reference: Some((Some(relationship.to_owned()), vec![relationship.to_owned()], false)),
+        ..scalar(key)
+    };
+    let mut fields: Vec<FieldSpec> = [
+        "Id",
+        "Name",
+        "FirstName",
+        "LastName",
+        "Type",
+        "Email",
+        "Phone",
+        "Title",
+        "Username",
+        "Alias",
+        "IsActive",
+    ]
+    .map(scalar)
+    .into();
+    fields.extend([parent("UserRoleId", "UserRole"), parent("ProfileId", "Profile")]);
+    ObjectSpec { name: "Name".to_owned(), prefix: None, fields, children: Vec::new() }
 }
 
 fn object(spec: ObjectSpec) -> Object {
