@@ -1,12 +1,25 @@
 //! The classifier: a request's head and body to what it asks of Salesforce.
 //!
-//! Every door has a file of its own under `classify/`. What no file recognises is refused as unknown.
+//! Every door has a file of its own under `classify/`. What no file recognises is refused as unknown. The table of
+//! doors is [`doors`]; envelopes (composite, batch, graph) send their parts through the same table.
 
-use crate::request::{Head, Request};
-use crate::schema::Schema;
-pub use unclear::{Place, Unclear, UnclearKind};
-
+mod body;
+mod call;
+mod doors;
+mod headers;
+mod json;
+mod parameters;
+mod path;
+mod references;
+mod rest;
 mod unclear;
+
+use call::Call;
+
+use crate::request::{Body, Cut, Head, Request, Rows};
+use crate::schema::Schema;
+pub use doors::{Decided, DoorEntry, documentation};
+pub use unclear::{Place, Unclear, UnclearKind};
 
 /// How much of a request's body the classifier has to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +32,35 @@ pub enum BodyUse {
     Start(usize),
 }
 
+/// The trees of resources that an org answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Root {
+    /// `/services/data`
+    Data,
+    /// `/services/async`
+    Async,
+    /// `/services/Soap`
+    Soap,
+    /// `/services/apexrest`
+    ApexRest,
+    /// `/services/oauth2`
+    OAuth,
+    /// `/cometd`
+    Cometd,
+    /// `/id`
+    Identity,
+    /// Everything else.
+    Web,
+}
+
 /// Says how much of the body is needed, from the head alone.
 #[must_use]
-pub fn body_use(_head: &Head<'_>) -> BodyUse {
-    BodyUse::None
+pub fn body_use(head: &Head<'_>) -> BodyUse {
+    static NOTHING: std::sync::LazyLock<Schema> = std::sync::LazyLock::new(Schema::default);
+    match Call::of_head(&NOTHING, head) {
+        Ok(call) => doors::body_use(&call),
+        Err(_) => BodyUse::None,
+    }
 }
 
 /// Works out what a request asks.
@@ -31,6 +69,44 @@ pub fn body_use(_head: &Head<'_>) -> BodyUse {
 ///
 /// # Errors
 /// What cannot be understood in one way only, with the place and what was expected there.
-pub fn classify(_schema: &Schema, _head: &Head<'_>, _body: &[u8]) -> Result<Request, Unclear> {
-    Err(Unclear::new(UnclearKind::Door, Place::Path, "a known resource"))
+pub fn classify(schema: &Schema, head: &Head<'_>, body: &[u8]) -> Result<Request, Unclear> {
+    let call = Call::of_head(schema, head)?;
+    let use_ = doors::body_use(&call);
+    let call = call.with_body(head, body, use_)?;
+    let mut request = doors::read(&call)?;
+    if call.root == Root::Data {
+        settle_accept(&mut request);
+    }
+    Ok(request)
+}
+
+/// Asks for JSON where rows are counted or cut out of JSON, whatever else the client would have taken.
+fn settle_accept(request: &mut Request) {
+    let rows = match request.answer.rows {
+        Rows::JsonRecords | Rows::JsonArray | Rows::GraphQlNodes | Rows::ReportRows => true,
+        Rows::None | Rows::One | Rows::Csv | Rows::XmlRecords => false,
+    };
+    if rows || request.answer.cut != Cut::Nothing {
+        request.draft.headers.retain(|(name, _)| **name != *"accept");
+        request.draft.headers.push(("accept".into(), "application/json".into()));
+    }
+    if matches!(request.draft.body, Body::Empty) {
+        request.draft.headers.retain(|(name, _)| **name != *"content-type");
+    }
+}
+
+impl Root {
+    /// The tree of a path, and how many of its segments name the tree.
+    fn of(names: &[&str]) -> (Self, usize) {
+        match names {
+            ["services", "data", ..] => (Self::Data, 2),
+            ["services", "async", ..] => (Self::Async, 2),
+            ["services", "Soap", ..] => (Self::Soap, 2),
+            ["services", "apexrest", ..] => (Self::ApexRest, 2),
+            ["services", "oauth2", ..] => (Self::OAuth, 2),
+            ["cometd", ..] => (Self::Cometd, 1),
+            ["id", ..] => (Self::Identity, 1),
+            _ => (Self::Web, 0),
+        }
+    }
 }

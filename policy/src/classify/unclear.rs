@@ -15,6 +15,8 @@ pub struct Unclear {
     pub place: Place,
     /// What was found and expected there, in the form of an error message.
     pub what: String,
+    /// Whether it asked for an export as far as it was understood (reference, section 0.4).
+    pub export: bool,
 }
 
 /// The sorts of failure.
@@ -53,12 +55,18 @@ pub enum Place {
 impl Unclear {
     /// A failure outside envelopes.
     pub fn new(kind: UnclearKind, place: Place, what: impl Into<String>) -> Self {
-        Self { kind, part: None, place, what: what.into() }
+        Self { kind, part: None, place, what: what.into(), export: false }
     }
 
     /// A malformed request.
     pub fn form(place: Place, what: impl Into<String>) -> Self {
         Self::new(UnclearKind::Form, place, what)
+    }
+
+    /// The same failure, of a request that asks for an export.
+    #[must_use]
+    pub fn of_export(self) -> Self {
+        Self { export: true, ..self }
     }
 
     /// The same failure, said of a part of an envelope.

@@ -1,0 +1,145 @@
+//! The table of doors: which function reads which resource, how it is decided, and why.
+//!
+//! `docs/doors.md` is written from this table; a test keeps them the same.
+
+use std::fmt::Write as _;
+
+use super::call::Call;
+use super::{BodyUse, Root, Unclear, body, rest};
+use crate::request::{Api, Method, Request};
+
+/// One door.
+pub(crate) struct Door {
+    /// The tree that it is in.
+    root: Root,
+    /// The segment behind the root (and version) that names it; `*` for the whole tree, empty for the root itself.
+    segment: &'static str,
+    /// Reads a call to it.
+    read: fn(&Call<'_>) -> Result<Request, Unclear>,
+    /// How much of a body it has to see.
+    body: fn(&Call<'_>) -> BodyUse,
+    /// Its documentation, resource by resource.
+    entries: &'static [DoorEntry],
+}
+
+/// One line of the documentation of doors.
+#[derive(Debug)]
+pub struct DoorEntry {
+    /// The door's name in records.
+    pub api: Api,
+    /// Methods and path.
+    pub resource: &'static str,
+    /// How it is decided.
+    pub decided: Decided,
+    /// Why so.
+    pub why: &'static str,
+}
+
+/// How a door is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// By the objects and fields that it touches.
+    Accesses,
+    /// By a name under `also`.
+    Named,
+    /// By method and path under `also`.
+    Opaque,
+    /// By what the caller created earlier.
+    Handle,
+    /// Refused always.
+    Never,
+}
+
+/// The door of a call, if one is known.
+fn find(call: &Call<'_>) -> Option<&'static Door> {
+    let names = call.names();
+    let first = names.first().copied().unwrap_or_default();
+    let first_matters = call.root == Root::Data && !(first.is_empty() && call.segments.is_empty());
+    DOORS.iter().find(|door| {
+        door.root == call.root
+            && (door.segment == "*" || (door.segment == first && (first_matters || first.is_empty())))
+    })
+}
+
+/// Reads a call through its door.
+pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
+    match find(call) {
+        Some(door) => (door.read)(call),
+        None => Err(call.unknown()),
+    }
+}
+
+/// How much of a body the door of a call has to see.
+pub(crate) fn body_use(call: &Call<'_>) -> BodyUse {
+    find(call).map_or(BodyUse::None, |door| (door.body)(call))
+}
+
+/// The whole body, where the method has one.
+pub(crate) fn whole(call: &Call<'_>) -> BodyUse {
+    match call.method {
+        Method::Get | Method::Head | Method::Delete => BodyUse::None,
+        Method::Post | Method::Patch | Method::Put => BodyUse::Whole(body::MOST),
+    }
+}
+
+/// The documentation of all doors, as a Markdown table.
+#[must_use]
+pub fn documentation() -> String {
+    let mut text = String::from("| door | resource | decided by | why |\n|---|---|---|---|\n");
+    for entry in DOORS.iter().flat_map(|door| door.entries) {
+        let DoorEntry { api, resource, decided, why } = entry;
+        let _ = writeln!(text, "| {api} | `{resource}` | {} | {why} |", decided.as_str());
+    }
+    text
+}
+
+impl Decided {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Accesses => "objects and fields",
+            Self::Named => "name under `also`",
+            Self::Opaque => "method and path under `also`",
+            Self::Handle => "own cursor or job",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// A line of documentation.
+const fn entry(api: Api, resource: &'static str, decided: Decided, why: &'static str) -> DoorEntry {
+    DoorEntry { api, resource, decided, why }
+}
+
+/// A resource under `/services/data/vXX.0`.
+const fn data(
+    segment: &'static str,
+    read: fn(&Call<'_>) -> Result<Request, Unclear>,
+    entries: &'static [DoorEntry],
+) -> Door {
+    Door { root: Root::Data, segment, read, body: whole, entries }
+}
+
+/// All doors. The first that matches is taken.
+const DOORS: &[Door] = &[
+    data(
+        "",
+        rest::versions::read,
+        &[
+            entry(Api::Versions, "GET /services/data", Decided::Named, "`versions`: no org data"),
+            entry(Api::Resources, "GET /services/data/vXX.0", Decided::Named, "`resources`: no record data"),
+        ],
+    ),
+    data(
+        "limits",
+        rest::limits::read,
+        &[
+            entry(Api::Limits, "GET /limits", Decided::Named, "`limits`: no record data"),
+            entry(
+                Api::Limits,
+                "GET /limits/recordCount?sObjects=",
+                Decided::Accesses,
+                "row counts of the objects named; without names, of every object: refused",
+            ),
+        ],
+    ),
+];

@@ -1,0 +1,4 @@
+//! The REST doors, a file per family.
+
+pub(crate) mod limits;
+pub(crate) mod versions;
