@@ -119,7 +119,7 @@ pub enum WhenFull {
 }
 
 /// One Salesforce org.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Org {
     /// Its name in the configuration.
     pub name: String,
@@ -296,7 +296,7 @@ pub enum Authenticate {
 }
 
 /// What Forcefield holds for an identity at its org.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// OAuth 2.0 JWT bearer.
     JwtBearer {

@@ -1,0 +1,155 @@
+//! The credentials of all identities.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use forcefield_config::config::{Config, Credential as Flow, State};
+use forcefield_config::secret::SecretRef;
+use forcefield_policy::names::IdentityName;
+use thiserror::Error;
+
+use crate::credential::Credential;
+use crate::error::{CredentialError, Problem};
+use crate::fetch::Fetch;
+use crate::rotation::Rotation;
+use crate::secrets::Secrets;
+use crate::token::AccessToken;
+
+/// The credentials of all identities of one configuration, one each.
+pub struct Credentials {
+    by_identity: HashMap<IdentityName, Arc<Credential>>,
+    secrets: Secrets,
+    fetch: Arc<dyn Fetch>,
+}
+
+/// Why a configuration's credentials cannot be served.
+#[derive(Debug, Error)]
+pub enum CredentialsError {
+    /// A secret is where this build cannot read.
+    #[error(
+        "identity `{identity}`: `{reference}` cannot be read: Vault is not supported by this build; \
+         use `exec:` with Vault's own command"
+    )]
+    Unsupported {
+        /// Whose it is.
+        identity: IdentityName,
+        /// Where it is.
+        reference: SecretRef,
+    },
+    /// The configuration names an org that it does not have.
+    #[error("identity `{0}`: its org is not in the configuration")]
+    NoOrg(IdentityName),
+}
+
+/// How a credential stands.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Which mint the token in use came from; `None` when none is valid.
+    pub generation: Option<u64>,
+    /// Why the last mint failed, if it did.
+    pub problem: Option<Arc<Problem>>,
+}
+
+// === impl Credentials ===
+
+impl Credentials {
+    /// The credentials of a configuration. Nothing is read or minted before the first request asks.
+    ///
+    /// # Errors
+    /// The first credential that can never work.
+    pub fn new(config: &Config, secrets: Secrets, fetch: Arc<dyn Fetch>) -> Result<Self, CredentialsError> {
+        Self { by_identity: HashMap::new(), secrets, fetch }.next(config)
+    }
+
+    /// The credentials of a changed configuration. Those that it leaves as they were keep their tokens.
+    ///
+    /// # Errors
+    /// The first credential that can never work.
+    pub fn next(&self, config: &Config) -> Result<Self, CredentialsError> {
+        let (State::Embedded(state) | State::Redis { path: state, .. }) = &config.state;
+        let state = config.root.join(state);
+        let mut by_identity = HashMap::with_capacity(config.identities.len());
+        for (name, identity) in &config.identities {
+            let org = config.orgs.get(&identity.org).ok_or_else(|| CredentialsError::NoOrg(name.clone()))?;
+            let flow = &identity.credential;
+            if let Some(reference) = references(flow).into_iter().find(|reference| is_vault(reference)) {
+                return Err(CredentialsError::Unsupported {
+                    identity: name.clone(),
+                    reference: reference.clone(),
+                });
+            }
+            let known = self.by_identity.get(name).filter(|known| known.is_of(org, flow));
+            let credential = known.cloned().unwrap_or_else(|| {
+                let rotation = Rotation::new(&state, name);
+                Arc::new(Credential::new(name, (org, flow), rotation, &self.secrets, &self.fetch))
+            });
+            by_identity.insert(name.clone(), credential);
+        }
+        Ok(Self { by_identity, secrets: self.secrets.clone(), fetch: Arc::clone(&self.fetch) })
+    }
+
+    /// The org's token for an identity: the one in use, or one that is minted now. However many ask, one mint is made.
+    ///
+    /// # Errors
+    /// No token, and when the next try is made.
+    pub async fn token(&self, identity: &IdentityName) -> Result<Arc<AccessToken>, CredentialError> {
+        self.of(identity)?.token().await
+    }
+
+    /// A newer token than `refused`, to which the org answered 401. However many come with the same one, one mint is
+    /// made; nobody gets `refused` again.
+    ///
+    /// # Errors
+    /// No token, and when the next try is made.
+    pub async fn renew(
+        &self,
+        identity: &IdentityName,
+        refused: &AccessToken,
+    ) -> Result<Arc<AccessToken>, CredentialError> {
+        self.of(identity)?.renew(refused).await
+    }
+
+    /// Gives an identity's token back to the org, so that no copy of it works any more. The next request mints anew.
+    ///
+    /// # Errors
+    /// The org did not take it back; it is not used any more all the same.
+    pub async fn revoke(&self, identity: &IdentityName) -> Result<(), Problem> {
+        match self.by_identity.get(identity) {
+            Some(credential) => credential.revoke().await,
+            None => Err(Problem::NoCredential(identity.clone())),
+        }
+    }
+
+    /// How an identity's credential stands; `None` when there is no such identity. Waits for a mint under way.
+    pub async fn standing(&self, identity: &IdentityName) -> Option<Standing> {
+        let (generation, problem) = self.by_identity.get(identity)?.standing().await;
+        Some(Standing { generation, problem })
+    }
+
+    fn of(&self, identity: &IdentityName) -> Result<&Arc<Credential>, CredentialError> {
+        self.by_identity.get(identity).ok_or_else(|| CredentialError {
+            problem: Arc::new(Problem::NoCredential(identity.clone())),
+            retry_after: std::time::Duration::from_secs(60),
+        })
+    }
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Credentials({} identities, redacted)", self.by_identity.len())
+    }
+}
+
+fn references(flow: &Flow) -> Vec<&SecretRef> {
+    match flow {
+        Flow::JwtBearer { client_id, key, username: _ } => vec![client_id, key],
+        Flow::ClientCredentials { client_id, client_secret } => vec![client_id, client_secret],
+        Flow::RefreshToken { client_id, client_secret, refresh_token } => {
+            [client_id, refresh_token].into_iter().chain(client_secret).collect()
+        }
+    }
+}
+
+fn is_vault(reference: &SecretRef) -> bool {
+    matches!(reference, SecretRef::Vault { .. })
+}

@@ -1,0 +1,102 @@
+//! Why there is no token.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use forcefield_policy::names::IdentityName;
+use thiserror::Error;
+
+use crate::fetch::FetchError;
+use crate::minted::OAuthCode;
+use crate::secrets::SecretError;
+
+/// No token for a request: it gets 503. Everyone who waited for the same mint gets the same error.
+#[derive(Clone, Debug, Error)]
+#[error("{problem}")]
+pub struct CredentialError {
+    /// What is wrong. Safe for a record and for responders; the client needs to know only that there is none.
+    #[source]
+    pub problem: Arc<Problem>,
+    /// When another try will be made.
+    pub retry_after: Duration,
+}
+
+/// What is wrong with a credential.
+#[derive(Debug, Error)]
+pub enum Problem {
+    /// No such identity.
+    #[error("`{0}` has no credential")]
+    NoCredential(IdentityName),
+    /// The configuration names an org that it does not have.
+    #[error("the org of `{0}` is not in the configuration")]
+    NoOrg(IdentityName),
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The key of the JWT bearer flow cannot be used.
+    #[error(
+        "the key of the JWT bearer flow is not an unencrypted RSA private key of at least 2048 bits in PEM"
+    )]
+    Key,
+    /// The clock cannot be right.
+    #[error("the clock of this host stands before 1970")]
+    Clock,
+    /// The org did not answer.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The org refused.
+    #[error("the org's login refused with `{code}` (status {status})")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The OAuth error code.
+        code: OAuthCode,
+    },
+    /// An answer that is not one of a token endpoint.
+    #[error("the org's login answered what is not a token: {0}")]
+    Unreadable(&'static str),
+    /// The token belongs to another org.
+    #[error("the minted token is of another org; it was revoked")]
+    OtherOrg,
+    /// The token is for another host.
+    #[error("the minted token is for another host than the org's; it was revoked")]
+    OtherHost,
+    /// The token may do too much.
+    #[error("the minted token has the scope `full`; it was revoked; give the app the scope `api` only")]
+    TooWide,
+    /// The rotated refresh token cannot be kept.
+    #[error("the rotated refresh token cannot be kept in the state folder")]
+    State(#[source] io::Error),
+    /// The org keeps refusing tokens that it minted.
+    #[error("the org refuses fresh tokens too often; it is not asked for more of them for now")]
+    RenewedTooOften,
+    /// The process is ending, or the mint was.
+    #[error("the mint was broken off")]
+    BrokenOff,
+}
+
+// === impl Problem ===
+
+impl Problem {
+    /// Whether it may pass by itself, so that another try soon makes sense.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Fetch(_) | Self::BrokenOff => true,
+            Self::Refused { status, code } => {
+                *status >= 500 || *status == 429 || code.as_str() == "temporarily_unavailable"
+            }
+            Self::NoCredential(_)
+            | Self::NoOrg(_)
+            | Self::Secret(_)
+            | Self::Key
+            | Self::Clock
+            | Self::Unreadable(_)
+            | Self::OtherOrg
+            | Self::OtherHost
+            | Self::TooWide
+            | Self::State(_)
+            | Self::RenewedTooOften => false,
+        }
+    }
+}

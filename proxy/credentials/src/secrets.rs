@@ -1,0 +1,186 @@
+//! Reads secrets where the configuration says they are. Nothing is cached: a changed file is taken up by the next
+//! reader.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use forcefield_config::secret::SecretRef;
+use thiserror::Error;
+
+use crate::Secret;
+
+/// Reads secrets by reference.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    root: Arc<Path>,
+}
+
+/// A secret that could not be read. Names the reference, never what it holds.
+#[derive(Debug, Error)]
+pub enum SecretError {
+    /// The file cannot be opened or read.
+    #[error("cannot read the secret `{reference}`")]
+    Read {
+        /// Where it should be.
+        reference: SecretRef,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The environment has no such variable, or its value is not text.
+    #[error("the secret `env:{0}` is not set in the environment of this process")]
+    NotSet(String),
+    /// The command failed. What it wrote is not repeated: it may be the secret.
+    #[error("the command of the secret `exec:{0}` failed; it has to print the secret and exit with status 0")]
+    Command(String),
+    /// The command did not end in time and was stopped.
+    #[error("the command of the secret `exec:{0}` did not end within 10 seconds")]
+    Deadline(String),
+    /// Nothing there.
+    #[error("the secret `{0}` is empty")]
+    Empty(SecretRef),
+    /// More than a secret ever is.
+    #[error("the secret `{0}` is larger than 1 MiB")]
+    TooLarge(SecretRef),
+    /// Bytes where text is needed.
+    #[error("the secret `{0}` is not text")]
+    NotText(SecretRef),
+    /// A source that this build cannot read.
+    #[error("`{0}` cannot be read: Vault is not supported by this build; use `exec:vault kv get -field=...`")]
+    Unsupported(SecretRef),
+    /// The process is ending.
+    #[error("the secret `{0}` was not read because the process is ending")]
+    Ending(SecretRef),
+}
+
+// === impl Secrets ===
+
+impl Secrets {
+    /// Reads `file:` references relative to `root`, the folder of the configuration, and runs commands in it.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Reads one secret off the async threads. One line ending after it is not part of it.
+    ///
+    /// # Errors
+    /// See [`SecretError`]; an empty secret is an error too.
+    pub async fn read(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
+        let (secrets, reference) = (self.clone(), reference.clone());
+        let ending = SecretError::Ending(reference.clone());
+        tokio::task::spawn_blocking(move || secrets.read_blocking(&reference)).await.unwrap_or(Err(ending))
+    }
+
+    /// Reads one secret where waiting is fine: at start-up.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_blocking(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
+        let bytes = match reference {
+            SecretRef::File(path) => self
+                .file(path)
+                .map_err(|source| SecretError::Read { reference: reference.clone(), source })?,
+            SecretRef::Env(name) => {
+                std::env::var(name).map_err(|_| SecretError::NotSet(name.clone()))?.into_bytes()
+            }
+            SecretRef::Exec(command) => self.run(command)?,
+            SecretRef::Vault { .. } => return Err(SecretError::Unsupported(reference.clone())),
+        };
+        let secret = Secret::new(trimmed(bytes));
+        match secret.expose().len() {
+            0 => Err(SecretError::Empty(reference.clone())),
+            LARGEST.. => Err(SecretError::TooLarge(reference.clone())),
+            _ => Ok(secret),
+        }
+    }
+
+    /// The folder that relative references start from.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let path: PathBuf = self.root.join(path);
+        let file = std::fs::File::open(&path)?;
+        let readable_by_all = readable_by_all(&file)?;
+        let bytes = bounded(file)?;
+        if readable_by_all && !bytes.starts_with(b"-----BEGIN CERTIFICATE") {
+            tracing::warn!(path = %path.display(), "every user of this host can read this file of a secret");
+        }
+        Ok(bytes)
+    }
+
+    fn run(&self, command: &str) -> Result<Vec<u8>, SecretError> {
+        let failed = || SecretError::Command(command.to_owned());
+        let mut words = command.split_ascii_whitespace();
+        let program = words.next().ok_or_else(failed)?;
+        let mut child = Command::new(program)
+            .args(words)
+            .current_dir(&*self.root)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|_| failed())?;
+        let printed = printed(&mut child);
+        if printed.is_none() {
+            // The command may be past killing already; either way it is reaped.
+            let _ = child.kill();
+        }
+        let status = child.wait().map_err(|_| failed())?;
+        match printed {
+            None => Err(SecretError::Deadline(command.to_owned())),
+            Some(Ok(bytes)) if status.success() => Ok(bytes),
+            Some(_) => Err(failed()),
+        }
+    }
+}
+
+/// Everything that a command prints; `None` when it has not closed its output in time.
+fn printed(child: &mut Child) -> Option<io::Result<Vec<u8>>> {
+    let stdout = child.stdout.take()?;
+    let (sender, receiver) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        // The receiver is gone only after the deadline.
+        let _ = sender.send(bounded(stdout));
+    });
+    receiver.recv_timeout(DEADLINE).ok()
+}
+
+fn bounded(source: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(4096);
+    source.take(LARGEST as u64 + 2).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    bytes
+}
+
+#[cfg(unix)]
+fn readable_by_all(file: &std::fs::File) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(file.metadata()?.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn readable_by_all(_: &std::fs::File) -> io::Result<bool> {
+    Ok(false)
+}
+
+const LARGEST: usize = 1024 * 1024;
+const DEADLINE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;
