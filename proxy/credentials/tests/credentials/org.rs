@@ -1,5 +1,4 @@
 //! A login host in memory: what it was asked, and what it answers next.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 use std::collections::VecDeque;
 use std::path::Path;
