@@ -8,7 +8,7 @@ use crate::schema::{Object, Schema};
 use crate::session::Sessions;
 use crate::soql::ast::Query;
 use crate::soql::eval::View;
-use crate::soql::plan::Plan;
+use crate::soql::plan::{Plan, Rows};
 use crate::soql::project::Writer;
 use crate::soql::{bind, parse, run};
 use crate::store::Store;
@@ -103,8 +103,24 @@ impl Call<'_> {
     pub(crate) fn query(&mut self, soql: &str, all_rows: bool) -> Outcome<Json> {
         let plan = self.bind(&parse(soql)?, all_rows)?;
         let answer = run::execute(self.view(), &plan)?;
+        if plan.marks {
+            self.mark_viewed(&plan, &answer.rows);
+        }
         let resource = if all_rows { "queryAll" } else { "query" };
         Ok(self.write(resource, |writer| writer.first(&plan, &answer)))
+    }
+
+    /// `FOR VIEW` and its like leave the moment on the records that were returned.
+    fn mark_viewed(&mut self, plan: &Plan, rows: &Rows) {
+        let (schema, stamp) = (self.schema(), self.stamp());
+        let (Some(object), Rows::Ids(ids)) = (schema.at(plan.object), rows) else { return };
+        for id in ids.iter().take(run::whole(self.batch)) {
+            if let Some(found) = self.state.store.get(object, id) {
+                let mut row = (*found.row).clone();
+                crate::records::set(object, &mut row, "LastViewedDate", &stamp);
+                self.state.store.put(object, found.id, row);
+            }
+        }
     }
 
     /// Writes the page that a locator names.

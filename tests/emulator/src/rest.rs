@@ -1,24 +1,28 @@
 //! `/services/data/vXX.0/...`
 
+use crate::bulk;
 use crate::call::Call;
 use crate::fault::{Fault, Outcome};
 use crate::wire::{Ask, Reply};
 use serde_json::{Map, Value as Json, json};
 
+pub(crate) mod analytics;
 pub(crate) mod apex;
 mod batch;
 mod blob;
 mod collections;
 mod composite;
 pub(crate) mod describe;
-mod history;
+pub(crate) mod history;
 mod misc;
-mod multipart;
+pub(crate) mod multipart;
 mod query;
 mod reference;
 mod row;
+pub(crate) mod search;
 mod sobjects;
 mod tree;
+mod ui;
 
 /// The versions an org of Winter '27 speaks without a warning or with one.
 const VERSIONS: std::ops::RangeInclusive<u32> = 31..=68;
@@ -101,11 +105,16 @@ pub(crate) fn resource(call: &mut Call<'_>, path: &[&str], ask: &Ask) -> Outcome
         ["query" | "queryAll", rest @ ..] => {
             query::answer(call, rest, path.first() == Some(&"queryAll"), ask)
         }
+        ["search" | "parameterizedSearch", rest @ ..] => search::answer(call, path, rest, ask),
         ["composite", "sobjects", rest @ ..] => collections::answer(call, rest, ask),
         ["composite", "batch"] => batch::answer(call, ask),
         ["composite", "graph"] => composite::graph(call, ask),
         ["composite", "tree", object] => tree::answer(call, object, ask),
         ["composite"] => composite::answer(call, ask),
+        ["jobs", rest @ ..] => bulk::v2::answer(call, rest, ask),
+        ["graphql"] => crate::graphql::answer(call, ask),
+        ["ui-api", rest @ ..] => ui::answer(call, rest, ask),
+        ["analytics", "reports", rest @ ..] => analytics::answer(call, rest, ask),
         ["limits"] => Ok(Reply::ok(&misc::limits(call))),
         ["limits", "recordCount"] => misc::record_count(call, ask),
         ["recent"] => misc::recent(call, ask),

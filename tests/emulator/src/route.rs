@@ -5,10 +5,10 @@ use crate::fault::Fault;
 use crate::knobs::Side;
 use crate::oauth::{self, Login};
 use crate::org::{self, Org};
-use crate::rest;
 use crate::session::{Carried, carried};
 use crate::touch::Touches;
 use crate::wire::{Ask, Payload, Reply};
+use crate::{bulk, rest, soap};
 
 /// An answer, and what is to be recorded beside it.
 pub(crate) struct Handled {
@@ -21,7 +21,8 @@ pub(crate) struct Handled {
 impl Handled {
     /// An answer that no session was opened for.
     pub(crate) fn refused(reply: Reply, ask: &Ask) -> Self {
-        let credentials = carried(ask);
+        let mut credentials = carried(ask);
+        credentials.extend(soap::credential(ask));
         Self { reply, credentials, username: None, touches: Touches::default() }
     }
 }
@@ -30,6 +31,7 @@ impl Handled {
 pub(crate) fn side(ask: &Ask) -> Side {
     let login = match ask.segments(0).as_slice() {
         ["services", "oauth2", ..] | ["id", ..] => true,
+        ["services", "Soap", ..] => soap::is_login(ask),
         _ => false,
     };
     if login { Side::Login } else { Side::Data }
@@ -39,6 +41,8 @@ pub(crate) fn side(ask: &Ask) -> Side {
 pub(crate) fn no_session(ask: &Ask) -> Reply {
     let fault = Fault::no_session();
     match ask.segments(0).as_slice() {
+        ["services", "Soap", letter, ..] => soap::fault(letter, &fault),
+        ["services", "async", ..] => bulk::v1::fault(ask, &fault),
         _ => Reply::fault(&fault).with("www-authenticate", "Token"),
     }
 }
@@ -54,6 +58,15 @@ pub(crate) fn handle(org: &Org, ask: &Ask) -> Handled {
         }
         ["services", "data"] if ask.is_get() => Handled::refused(rest::versions(ask), ask),
         ["services", "data", version, ..] => in_session(org, ask, |call| rest::answer(call, version, ask)),
+        ["services", "async", version, ..] => {
+            in_session(org, ask, |call| bulk::v1::answer(call, version, ask))
+        }
+        ["services", "Soap", ..] if soap::is_login(ask) => {
+            logged_in(org, ask, |login, _| soap::login::answer(login, ask))
+        }
+        ["services", "Soap", letter, version, ..] => {
+            in_session(org, ask, |call| soap::answer(call, letter, version, ask))
+        }
         ["services", "apexrest", path @ ..] => {
             in_session(org, ask, |call| rest::apex::answer(call, path, ask))
         }
@@ -113,6 +126,8 @@ fn in_session(org: &Org, ask: &Ask, job: impl FnOnce(&mut Call<'_>) -> Reply) ->
 /// A fault in the shape of the door that the request came through.
 fn in_shape(ask: &Ask, fault: &Fault) -> Reply {
     match ask.segments(0).as_slice() {
+        ["services", "Soap", letter, ..] => soap::fault(letter, fault),
+        ["services", "async", ..] => bulk::v1::fault(ask, fault),
         _ => Reply::fault(fault),
     }
 }

@@ -67,7 +67,8 @@ impl Writer<'_> {
         Json::Object(page)
     }
 
-    fn rows(&mut self, plan: &Arc<Plan>, rows: &Rows, from: u64) -> Vec<Json> {
+    /// One page of rows, from a row on.
+    pub(crate) fn rows(&mut self, plan: &Arc<Plan>, rows: &Rows, from: u64) -> Vec<Json> {
         let (skip, take) = (whole(from), whole(self.batch));
         let found: Vec<Found> = match rows {
             Rows::Ready(rows) => return rows.iter().skip(skip).take(take).cloned().collect(),

@@ -14,64 +14,70 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// An org, and a session in it.
-pub struct Client {
-    pub server: Server,
-    pub token: String,
+pub(crate) struct Client {
+    pub(crate) server: Server,
+    pub(crate) token: String,
     identity: Option<(String, String)>,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Client {
     /// An org with its data, and a session of a user.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::over(Org::builder().build()).await
     }
 
     /// The same over an org of one's own.
-    pub async fn over(org: Org) -> Self {
+    pub(crate) async fn over(org: Org) -> Self {
         let server = org.start().await.unwrap();
         let token = server.open_session("user0@acme.example");
         Self { server, token, identity: None }
     }
 
     /// Presents a client certificate.
-    pub fn with_certificate(mut self, chain: &str, key: &str) -> Self {
+    pub(crate) fn with_certificate(mut self, chain: &str, key: &str) -> Self {
         self.identity = Some((chain.to_owned(), key.to_owned()));
         self
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], "").await
     }
 
-    pub async fn post(&self, path: &str, body: &Json) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Json) -> Answer {
         self.send("POST", path, &[("content-type", "application/json")], &body.to_string()).await
     }
 
-    pub async fn patch(&self, path: &str, body: &Json) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: &Json) -> Answer {
         self.send("PATCH", path, &[("content-type", "application/json")], &body.to_string()).await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, &[], "").await
     }
 
     /// A query's answer; the query is escaped here.
-    pub async fn query(&self, soql: &str) -> Json {
+    pub(crate) async fn query(&self, soql: &str) -> Json {
         let answer = self.get(&format!("/services/data/v60.0/query?q={}", escape(soql))).await;
         assert_eq!(answer.status, 200, "{soql}: {}", answer.text());
         answer.json()
     }
 
     /// A request in the session.
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let bearer = format!("Bearer {}", self.token);
         let headers: Vec<(&str, &str)> =
             headers.iter().copied().chain([("authorization", bearer.as_str())]).collect();
@@ -79,7 +85,7 @@ impl Client {
     }
 
     /// A request with nothing added to it.
-    pub async fn bare(
+    pub(crate) async fn bare(
         &self,
         method: &str,
         path: &str,
@@ -115,33 +121,33 @@ impl Client {
     }
 
     /// What the last request did, one line each.
-    pub fn touched(&self) -> Vec<String> {
+    pub(crate) fn touched(&self) -> Vec<String> {
         let requests = self.server.requests();
         requests.last().unwrap().touched.iter().map(ToString::to_string).collect()
     }
 }
 
 impl Answer {
-    pub fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The `errorCode` of a REST refusal.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.json()[0]["errorCode"].as_str().unwrap_or_default().to_owned()
     }
 }
 
 /// Percent-encodes everything that could mean something in a URL.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
