@@ -8,13 +8,17 @@ mod call;
 mod doors;
 mod headers;
 mod json;
+mod outside;
 mod parameters;
 mod path;
+mod queries;
+mod records;
 mod references;
 mod rest;
+mod streaming;
 mod unclear;
 
-use call::Call;
+use call::{Call, Envelope};
 
 use crate::request::{Body, Cut, Head, Request, Rows};
 use crate::schema::Schema;

@@ -75,7 +75,8 @@ pub enum Narrowing {
 /// # Errors
 /// The first need that the grants do not cover.
 pub fn decide(grants: &Grants, request: Request, origins: &[Option<Origin>]) -> Result<Permit, Denial> {
-    if let Some(version) = request.version.filter(|version| !grants.versions().contains(*version)) {
+    let mut versions = request.version.iter().chain(&request.part_versions);
+    if let Some(version) = versions.find(|version| !grants.versions().contains(**version)).copied() {
         return Err(Denial { part: None, reason: Reason::Version(version) });
     }
     let reading = Reading::of(&request.needs, grants.schema());

@@ -5,6 +5,7 @@
 
 pub mod classify;
 pub mod decision;
+pub mod explain;
 pub mod grant;
 pub mod id;
 pub mod names;

@@ -34,6 +34,8 @@ pub struct Request {
     pub operations: Operations,
     /// The API version it names, where its path has one.
     pub version: Option<ApiVersion>,
+    /// The API versions that its parts name, where it is an envelope.
+    pub part_versions: Vec<ApiVersion>,
     /// What has to be granted for it to pass.
     pub needs: Needs,
     /// Whether it creates, pages or downloads an export (reference, section 0.4).

@@ -14,7 +14,7 @@ use super::{BodyUse, Place, Root, Unclear, UnclearKind, json};
 use crate::names::ApiVersion;
 use crate::request::{Head, Method};
 use crate::schema::Schema;
-pub(crate) use names::Record;
+pub(crate) use names::{Record, field_target, parents, targets_of, unknown_name};
 
 /// One call.
 #[derive(Debug)]
@@ -89,40 +89,6 @@ impl<'a> Call<'a> {
         Ok(call)
     }
 
-    /// A part of an envelope. `url` is a whole path, from its leading `/` on.
-    pub(crate) fn of_part(
-        outer: &Self,
-        (method, url): (Method, &'a str),
-        content: Content<'a>,
-        envelope: Envelope<'a>,
-    ) -> Result<Self, Unclear> {
-        let references = match envelope {
-            Envelope::Composite(_) | Envelope::Graph(_) => References::Kept,
-            Envelope::None | Envelope::Batch => References::Refused,
-        };
-        if url.starts_with("//") || !url.starts_with("/services/data/") {
-            return Err(Unclear::form(Place::Path, "a part's url starts with `/services/data/`"));
-        }
-        let path = Path::parse(url, references)?;
-        let mut call = Self {
-            schema: outer.schema,
-            method,
-            root: Root::Web,
-            version: None,
-            segments: path.segments,
-            headers: Sent::new(),
-            content,
-            envelope,
-            suffixed: false,
-            query: path.query,
-        };
-        call.find_root()?;
-        if call.has_body() && (method.is_get() || method == Method::Delete) {
-            return Err(Unclear::form(Place::Body, format!("{method} has no body")));
-        }
-        Ok(call)
-    }
-
     /// Reads the body of a request of its own.
     pub(crate) fn with_body(
         mut self,
@@ -147,10 +113,8 @@ impl<'a> Call<'a> {
             })?;
             self.version = Some(version);
             self.segments.drain(..=taken);
-            if version <= LAST_WITH_SUFFIX && self.segments.len() > 0 {
-                if let Some(last) = self.segments.last_mut() {
-                    self.suffixed = last.strip_suffix(".json") || last.strip_suffix(".xml");
-                }
+            if let Some(last) = self.segments.last_mut().filter(|_| version <= LAST_WITH_SUFFIX) {
+                self.suffixed = last.strip_suffix(".json") || last.strip_suffix(".xml");
             }
         } else {
             self.segments.drain(..taken);
@@ -181,6 +145,11 @@ impl<'a> Call<'a> {
 
     fn parsed(&self) -> Result<Parameters<'a>, Unclear> {
         self.query.map_or_else(|| Ok(Parameters::default()), Parameters::parse)
+    }
+
+    /// Whether the query string names a parameter, for pages whose query strings are not read otherwise.
+    pub(crate) fn asks_for(&self, name: &str) -> bool {
+        self.query.is_some_and(|query| query.split('&').any(|pair| pair.split('=').next() == Some(name)))
     }
 
     /// Whether there is a body.
@@ -224,9 +193,50 @@ impl<'a> Call<'a> {
         Unclear::new(UnclearKind::Door, Place::Path, format!("no such resource is known for {}", self.method))
     }
 
+    /// Whether Salesforce puts values of earlier answers into it.
+    pub(crate) fn has_references(&self) -> bool {
+        matches!(self.envelope, Envelope::Composite(_) | Envelope::Graph(_))
+    }
+
     /// Whether it asks for an answer only.
     pub(crate) fn is_get(&self) -> bool {
         self.method.is_get()
+    }
+}
+
+impl Call<'_> {
+    /// A part of an envelope. `url` is a whole path, from its leading `/` on.
+    pub(crate) fn part<'p>(
+        &'p self,
+        (method, url): (Method, &'p str),
+        content: Content<'p>,
+        envelope: Envelope<'p>,
+    ) -> Result<Call<'p>, Unclear> {
+        let references = match envelope {
+            Envelope::Composite(_) | Envelope::Graph(_) => References::Kept,
+            Envelope::None | Envelope::Batch => References::Refused,
+        };
+        if url.starts_with("//") || !url.starts_with("/services/data/") {
+            return Err(Unclear::form(Place::Path, "a part's url starts with `/services/data/`"));
+        }
+        let path = Path::parse(url, references)?;
+        let mut call = Call {
+            schema: self.schema,
+            method,
+            root: Root::Web,
+            version: None,
+            segments: path.segments,
+            headers: Sent::new(),
+            content,
+            envelope,
+            suffixed: false,
+            query: path.query,
+        };
+        call.find_root()?;
+        if call.has_body() && (method.is_get() || method == Method::Delete) {
+            return Err(Unclear::form(Place::Body, format!("{method} has no body")));
+        }
+        Ok(call)
     }
 }
 

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::call::Call;
-use super::{BodyUse, Root, Unclear, body, rest};
+use super::{BodyUse, Root, Unclear, body, outside, rest, streaming};
 use crate::request::{Api, Method, Request};
 
 /// One door.
@@ -54,11 +54,7 @@ pub enum Decided {
 fn find(call: &Call<'_>) -> Option<&'static Door> {
     let names = call.names();
     let first = names.first().copied().unwrap_or_default();
-    let first_matters = call.root == Root::Data && !(first.is_empty() && call.segments.is_empty());
-    DOORS.iter().find(|door| {
-        door.root == call.root
-            && (door.segment == "*" || (door.segment == first && (first_matters || first.is_empty())))
-    })
+    DOORS.iter().find(|door| door.root == call.root && (door.segment == "*" || door.segment == first))
 }
 
 /// Reads a call through its door.
@@ -119,27 +115,73 @@ const fn data(
     Door { root: Root::Data, segment, read, body: whole, entries }
 }
 
+/// A whole tree of resources.
+const fn tree(
+    root: Root,
+    read: fn(&Call<'_>) -> Result<Request, Unclear>,
+    entries: &'static [DoorEntry],
+) -> Door {
+    Door { root, segment: "*", read, body: whole, entries }
+}
+
 /// All doors. The first that matches is taken.
+#[rustfmt::skip]
 const DOORS: &[Door] = &[
-    data(
-        "",
-        rest::versions::read,
-        &[
-            entry(Api::Versions, "GET /services/data", Decided::Named, "`versions`: no org data"),
-            entry(Api::Resources, "GET /services/data/vXX.0", Decided::Named, "`resources`: no record data"),
-        ],
-    ),
-    data(
-        "limits",
-        rest::limits::read,
-        &[
-            entry(Api::Limits, "GET /limits", Decided::Named, "`limits`: no record data"),
-            entry(
-                Api::Limits,
-                "GET /limits/recordCount?sObjects=",
-                Decided::Accesses,
-                "row counts of the objects named; without names, of every object: refused",
-            ),
-        ],
-    ),
+    data("", rest::versions::read, &[
+        entry(Api::Versions, "GET /services/data", Decided::Named, "`versions`: no org data"),
+        entry(Api::Resources, "GET /services/data/vXX.0", Decided::Named, "`resources`: no record data"),
+    ]),
+    data("sobjects", rest::sobject::read, &[
+        entry(Api::Sobject, "GET /sobjects", Decided::Named, "`describe-global`; the list is cut to the objects granted"),
+        entry(Api::Sobject, "GET /sobjects/{O}", Decided::Accesses, "description and recent records"),
+    ]),
+    data("composite", rest::composite::read, &[]),
+    data("query", rest::query::read, &[]),
+    data("queryAll", rest::query::read, &[]),
+    data("named", rest::query::named, &[]),
+    data("async-queries", rest::query::asynchronous, &[]),
+    data("limits", rest::limits::read, &[
+        entry(Api::Limits, "GET /limits", Decided::Named, "`limits`: no record data"),
+        entry(Api::Limits, "GET /limits/recordCount?sObjects=", Decided::Accesses, "row counts of the objects named; without names, of every object: refused"),
+    ]),
+    data("tooling", rest::tooling::read, &[]),
+    data("metadata", rest::tooling::metadata, &[]),
+    data("connect", rest::automation::connect, &[]),
+    data("chatter", rest::automation::connect, &[]),
+    data("actions", rest::automation::actions, &[]),
+    data("quickActions", rest::automation::quick_actions, &[]),
+    data("process", rest::automation::process, &[]),
+    data("analytics", rest::analytics::read, &[]),
+    data("folders", rest::analytics::folders, &[]),
+    data("wave", rest::analytics::wave, &[]),
+    data("smartdatadiscovery", rest::analytics::wave, &[]),
+    data("jsonxform", rest::analytics::wave, &[]),
+    data("eclair", rest::analytics::wave, &[]),
+    data("tabs", rest::misc::lists, &[]),
+    data("theme", rest::misc::lists, &[]),
+    data("appMenu", rest::misc::lists, &[]),
+    data("nouns", rest::misc::lists, &[]),
+    data("event", rest::misc::lists, &[]),
+    data("async", rest::misc::lists, &[]),
+    data("compactLayouts", rest::misc::compact_layouts, &[]),
+    data("knowledgeManagement", rest::misc::lists, &[]),
+    data("recent", rest::misc::opaque, &[]),
+    data("support", rest::misc::opaque, &[]),
+    data("scheduling", rest::misc::opaque, &[]),
+    data("asset-management", rest::misc::opaque, &[]),
+    data("commerce", rest::misc::opaque, &[]),
+    data("payments", rest::misc::opaque, &[]),
+    data("consent", rest::misc::opaque, &[]),
+    data("dedupe", rest::misc::opaque, &[]),
+    data("localizedvalue", rest::misc::opaque, &[]),
+    data("contact-tracing", rest::misc::opaque, &[]),
+    data("health", rest::misc::opaque, &[]),
+    data("mobile", rest::misc::opaque, &[]),
+    data("named-credentials", rest::misc::administration, &[]),
+    data("licensing", rest::misc::administration, &[]),
+    tree(Root::ApexRest, rest::automation::apex_rest, &[]),
+    tree(Root::Cometd, streaming::read, &[]),
+    tree(Root::OAuth, outside::oauth, &[]),
+    tree(Root::Identity, outside::identity, &[]),
+    tree(Root::Web, outside::web, &[]),
 ];

@@ -95,7 +95,7 @@ fn check(kind: Kind, name: &str, value: &str) -> Result<(), Unclear> {
     match kind {
         Kind::Dropped | Kind::Cosmetic | Kind::Passed => Ok(()),
         Kind::Override => Err(odd(name, "a method belongs in the request line")),
-        Kind::CallOptions => match options(value, ',').all(|(key, _)| key.eq_ignore_ascii_case("client")) {
+        Kind::CallOptions => match options(value).all(|(key, _)| key.eq_ignore_ascii_case("client")) {
             true => Ok(()),
             false => Err(odd(name, "only `client=` is taken: `defaultNamespace` changes what names mean")),
         },
@@ -103,7 +103,7 @@ fn check(kind: Kind, name: &str, value: &str) -> Result<(), Unclear> {
             let details = |(key, value): (&str, &str)| {
                 key.eq_ignore_ascii_case("includeRecordDetails") && !value.eq_ignore_ascii_case("false")
             };
-            match options(value, ';').any(details) {
+            match options(value).any(details) {
                 true => Err(odd(name, "`includeRecordDetails` answers fields of other records")),
                 false => Ok(()),
             }
@@ -112,8 +112,8 @@ fn check(kind: Kind, name: &str, value: &str) -> Result<(), Unclear> {
 }
 
 /// The `key=value` pairs of a header; either separator is taken, since servers are lenient about it.
-fn options(value: &str, separator: char) -> impl Iterator<Item = (&str, &str)> {
-    let pairs = value.split(move |character| character == separator || character == ',' || character == ';');
+fn options(value: &str) -> impl Iterator<Item = (&str, &str)> {
+    let pairs = value.split([',', ';']);
     pairs.filter(|pair| !pair.trim().is_empty()).map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (key.trim(), value.trim())

@@ -249,12 +249,6 @@ impl<'d> Value<'d> {
         })
     }
 
-    /// Whether a reference of a composite, or what looks like one, is anywhere in it.
-    pub(crate) fn mentions_reference(self) -> bool {
-        let end = self.node().next as usize;
-        (self.at..end).any(|at| self.other(at).as_str().is_some_and(|text| text.contains("@{")))
-    }
-
     /// The value as a document of its own.
     pub(crate) fn document(self) -> Document<'d> {
         Document { text: self.text, nodes: Cow::Borrowed(self.nodes), root: self.at }

@@ -74,11 +74,6 @@ impl<'a> Parameters<'a> {
         self.pairs.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
-    }
-
     /// Writes them, sorted by name, each value encoded; those named in `left_out` not.
     pub(crate) fn write(&self, left_out: &[&str], out: &mut Vec<u8>) {
         let mut sent: Vec<_> = self.iter().filter(|(name, _)| !left_out.contains(name)).collect();
@@ -98,10 +93,10 @@ fn refuse_known_dangers(name: &str) -> Result<(), Unclear> {
     if name.eq_ignore_ascii_case("_HttpMethod") {
         return Err(odd(name, "a method belongs in the request line"));
     }
-    if CREDENTIALS.iter().any(|known| is(known)) {
+    if CREDENTIALS.iter().any(is) {
         return Err(odd(name, "a credential does not belong in a URL"));
     }
-    if ["callback", "jsonp"].iter().any(|known| is(known)) {
+    if ["callback", "jsonp"].iter().any(is) {
         return Err(odd(name, "answers are not wrapped in script calls"));
     }
     Ok(())

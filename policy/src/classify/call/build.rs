@@ -84,6 +84,7 @@ impl Call<'_> {
             api,
             operations: operation.into(),
             version: self.version,
+            part_versions: Vec::new(),
             needs,
             export: false,
             draft: self.draft(target, self.body_as_it_is()),

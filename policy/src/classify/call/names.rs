@@ -44,7 +44,7 @@ impl<'a> Call<'a> {
         if let (Envelope::Composite(known) | Envelope::Graph(known), true) =
             (self.envelope, is_reference(text))
         {
-            let referenced = known.resolve(text, place.clone())?;
+            let referenced = known.resolve(self.schema, text, place.clone())?;
             let fits = !referenced.ids_of.is_empty() && referenced.ids_of.iter().all(|of| *of == object);
             return if fits { Ok(Record::Reference(referenced.accesses)) } else { Err(wrong(place)) };
         }
@@ -137,6 +137,31 @@ pub(crate) fn parents(
         }
     }
     Ok((accesses, targets))
+}
+
+/// The one object that a reference field points at in a body: the only one there is, or the one that is named.
+pub(crate) fn field_target(
+    schema: &Schema,
+    (object, field): (&Object, FieldId),
+    named: Option<&str>,
+    place: &Place,
+) -> Result<ObjectId, Unclear> {
+    let reference = object.field(field).reference();
+    let (targets, more) =
+        reference.map_or((&[][..], false), |reference| (&*reference.targets, reference.more));
+    let allowed = |name: &str| more || targets.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let name = match (named, targets) {
+        (Some(name), _) if allowed(name) => name,
+        (None, [only]) if !more => only,
+        (Some(_), _) => {
+            return Err(Unclear::form(place.clone(), "the reference cannot point at that object"));
+        }
+        (None, _) => {
+            let what = "the reference may point at several objects: name one in `attributes.type`";
+            return Err(Unclear::form(place.clone(), what));
+        }
+    };
+    schema.find(name).ok_or_else(|| unknown_name(place.clone(), name))
 }
 
 /// The objects that a reference field may point at.
