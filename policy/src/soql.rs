@@ -11,12 +11,12 @@ pub(crate) mod ast;
 mod condition;
 pub(crate) mod keyword;
 pub(crate) mod lexer;
-mod narrow;
+pub(crate) mod narrow;
 pub(crate) mod parser;
 pub(crate) mod print;
 mod query;
-mod resolve;
-mod unreadable;
+pub(crate) mod resolve;
+pub(crate) mod unreadable;
 
 pub use ast::{FieldsFunction, ScopeId};
 pub use condition::{Condition, OrderBy, parse_condition, parse_order_by};
@@ -29,4 +29,4 @@ pub use resolve::{
 pub use unreadable::Unreadable;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,75 +1,93 @@
-//! SOSL: the text of a search to the objects and fields it touches.
+//! SOSL: from the text of a search to the objects and fields it names, and to the search that is sent instead.
 //!
-//! (The interface that `decision` builds on; the language itself is being written beside it.)
+//! A search finds rows by values of fields that its text does not name. What it names is in [`Resolved::accesses`];
+//! what it matches against, and shows of a match, is in [`Resolved::scope`] and [`Resolved::reveals`], for the
+//! decision to require more.
 
-use crate::request::Access;
-use crate::schema::ObjectId;
-use crate::soql::{Inexpressible, ResolvedCondition};
+mod ast;
+mod parser;
+mod print;
+mod resolve;
 
-/// A search whose every name was found in the schema.
-#[derive(Debug)]
-pub struct Resolved {
-    accesses: Vec<Access>,
-    objects: Vec<ObjectId>,
-    scope: MatchScope,
+use std::fmt;
+
+use ast::Search;
+
+pub use ast::MatchScope;
+pub use resolve::{Edits, Resolved, Reveals, SearchNameError, resolve};
+
+use crate::soql::Unreadable;
+use crate::soql::ast::shape;
+use crate::soql::parser::{Parser, SemiJoins};
+use crate::soql::print::{Literals, Printer};
+use crate::soql::unreadable::check_length;
+
+/// One SOSL search.
+///
+/// Displays as its canonical text, which reads as the same search. Equal when the structure and all names and
+/// literals are, wherever spaces stood.
+pub struct Query {
+    text: Box<str>,
+    search: Search,
 }
 
-/// Which fields the search term is matched against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MatchScope {
-    /// Every indexed text field.
-    All,
-    /// Name fields.
-    Name,
-    /// Email fields.
-    Email,
-    /// Phone fields.
-    Phone,
-    /// The fields of the sidebar.
-    Sidebar,
+/// Reads a search.
+///
+/// # Errors
+/// Anything outside the grammar of section 15.5 of the reference, and anything with two readings.
+pub fn parse(text: &str) -> Result<Query, Unreadable> {
+    check_length(text)?;
+    let mut parser = Parser::new(text, SemiJoins::Refused);
+    let search = parser.search().ok_or_else(|| Unreadable::new(text, parser.stopped()))?;
+    Ok(Query { text: text.into(), search })
 }
 
-/// What to write narrower than it was asked. Numbers are positions in [`Resolved::objects`].
-#[derive(Debug, Default)]
-pub struct Edits<'a> {
-    /// Conditions to AND into an object's part.
-    pub conditions: Vec<(usize, &'a ResolvedCondition)>,
-    /// The most rows of an object.
-    pub limits: Vec<(usize, u64)>,
-    /// A narrower group of fields to match against.
-    pub scope: Option<MatchScope>,
-}
+// === impl Query ===
 
-impl Resolved {
-    /// Everything the search names.
-    #[must_use]
-    pub fn accesses(&self) -> &[Access] {
-        &self.accesses
-    }
-
-    /// The objects returned, in order.
-    #[must_use]
-    pub fn objects(&self) -> &[ObjectId] {
-        &self.objects
-    }
-
-    /// What the term is matched against.
-    #[must_use]
-    pub fn scope(&self) -> MatchScope {
-        self.scope
-    }
-
-    /// The search's text, canonical, narrowed by `edits`.
-    ///
-    /// # Errors
-    /// When a condition cannot be expressed in its place.
-    pub fn narrowed(&self, _edits: &Edits<'_>) -> Result<String, Inexpressible> {
-        Err(Inexpressible("not available"))
-    }
-
-    /// The search's text with the term and every literal replaced by `?`.
+impl Query {
+    /// The text with the search term and every literal replaced by `?`, for records.
     #[must_use]
     pub fn redacted(&self) -> String {
-        String::new()
+        let mut printer = Printer::new(&self.text).literals(Literals::Hidden);
+        printer.search(&self.search, self.search.scope);
+        printer.finish()
+    }
+
+    /// The most rows that the search asks for, over all objects, if it says.
+    #[must_use]
+    pub fn limit(&self) -> Option<u32> {
+        self.search.limit
+    }
+
+    /// Whether searching writes something: `UPDATE TRACKING`, `UPDATE VIEWSTAT`.
+    #[must_use]
+    pub fn marks_rows(&self) -> bool {
+        !self.search.track.is_empty()
     }
 }
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut printer = Printer::new(&self.text);
+        printer.search(&self.search, self.search.scope);
+        f.write_str(&printer.finish())
+    }
+}
+
+/// Shows neither the search term nor any literal.
+impl fmt::Debug for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Query({})", self.redacted())
+    }
+}
+
+impl PartialEq for Query {
+    fn eq(&self, other: &Self) -> bool {
+        shape(&self.search, &self.text) == shape(&other.search, &other.text)
+    }
+}
+
+impl Eq for Query {}
+
+#[cfg(test)]
+mod tests;

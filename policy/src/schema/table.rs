@@ -32,7 +32,9 @@ impl NameTable {
         let mut slot = fold(name) & mask;
         loop {
             let position = self.slots.get(slot)?.checked_sub(1)? as usize;
-            if at(position).eq_ignore_ascii_case(name) {
+            let known = at(position);
+            // Most callers spell names as the org does.
+            if known == name || known.eq_ignore_ascii_case(name) {
                 return Some(position);
             }
             slot = (slot + 1) & mask;
@@ -52,11 +54,24 @@ impl NameTable {
     }
 }
 
-/// FNV-1a over the lower-case form. The names come from the org, not from callers, so a stronger hash buys nothing.
+/// Hashes the lower-case form, eight bytes at a time. The names come from the org, not from callers, so a stronger hash
+/// buys nothing. Some signs hash like others that differ in the case bit only; the comparison tells them apart.
 fn fold(name: &str) -> usize {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in name.bytes() {
-        hash = (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3);
+    let bytes = name.as_bytes();
+    let mut hash = bytes.len() as u64;
+    let mut mix = |eight: u64| hash = (hash ^ (eight | CASE)).wrapping_mul(FACTOR).rotate_left(29);
+    match (bytes.last_chunk::<8>(), bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(end), _, _) => {
+            bytes.as_chunks::<8>().0.iter().for_each(|eight| mix(u64::from_le_bytes(*eight)));
+            mix(u64::from_le_bytes(*end));
+        }
+        (None, Some(start), Some(end)) => {
+            mix(u64::from(u32::from_le_bytes(*start)) << 32 | u64::from(u32::from_le_bytes(*end)));
+        }
+        _ => bytes.iter().for_each(|byte| mix(u64::from(*byte))),
     }
     (hash ^ hash >> 32) as usize
 }
+
+const CASE: u64 = 0x2020_2020_2020_2020;
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,7 +1,7 @@
 //! The syntax tree. It holds no text: names and literals are spans of the query they were read from.
 
 use super::keyword::Function;
-use super::lexer::{Comparison, Span};
+use super::lexer::{Comparison, Path, Span};
 
 /// The number of a scope: a place with an object of its own and, perhaps, a condition. Counted from zero in the
 /// order of the text: the query itself, then its subqueries and semi-joins.
@@ -57,16 +57,16 @@ pub enum FieldsFunction {
 /// A field, or something made of fields.
 #[derive(Debug)]
 pub(crate) enum Expression {
-    Path(Span),
-    Call(Function, Span),
-    Nested(Function, Function, Span),
+    Path(Path),
+    Call(Function, Path),
+    Nested(Function, Function, Path),
     Distance(Box<Distance>),
 }
 
 /// `DISTANCE(from, to, unit)`
 #[derive(Debug)]
 pub(crate) struct Distance {
-    pub(crate) from: Span,
+    pub(crate) from: Path,
     pub(crate) to: Geo,
     pub(crate) unit: Span,
 }
@@ -74,27 +74,27 @@ pub(crate) struct Distance {
 /// One end of a distance.
 #[derive(Debug)]
 pub(crate) enum Geo {
-    Path(Span),
+    Path(Path),
     Point(Span, Span),
 }
 
 #[derive(Debug)]
 pub(crate) struct TypeOf {
-    pub(crate) path: Span,
+    pub(crate) path: Path,
     pub(crate) when: Vec<When>,
-    pub(crate) otherwise: Vec<Span>,
+    pub(crate) otherwise: Vec<Path>,
 }
 
 #[derive(Debug)]
 pub(crate) struct When {
     pub(crate) object: Span,
-    pub(crate) fields: Vec<Span>,
+    pub(crate) fields: Vec<Path>,
 }
 
 /// An item of a FROM list.
 #[derive(Debug)]
 pub(crate) struct Source {
-    pub(crate) path: Span,
+    pub(crate) path: Path,
     pub(crate) alias: Option<Span>,
 }
 
@@ -118,7 +118,7 @@ pub(crate) enum Predicate {
     In(Expression, Membership, Vec<Value>),
     SemiJoin(Expression, Membership, Box<SemiJoin>),
     /// `INCLUDES ('a;b', 'c')` and `EXCLUDES`, on multi-select pick-lists.
-    Picks(Span, Picks, Vec<Span>),
+    Picks(Path, Picks, Vec<Span>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +137,7 @@ pub(crate) enum Picks {
 #[derive(Debug)]
 pub(crate) struct SemiJoin {
     pub(crate) scope: ScopeId,
-    pub(crate) column: Span,
+    pub(crate) column: Path,
     pub(crate) from: Source,
     pub(crate) using: Vec<Using>,
     pub(crate) condition: Option<Predicate>,

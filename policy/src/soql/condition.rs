@@ -132,11 +132,7 @@ impl Eq for OrderBy {}
 
 fn alone<'a, T>(text: &'a str, part: impl FnOnce(&mut Parser<'a>) -> Parse<T>) -> Result<T, Unreadable> {
     check_length(text)?;
-    let read = || {
-        let mut parser = Parser::new(text, SemiJoins::Allowed)?;
-        let value = part(&mut parser)?;
-        parser.end()?;
-        Ok(value)
-    };
-    read().map_err(|fault| Unreadable::new(text, fault))
+    let mut parser = Parser::new(text, SemiJoins::Allowed);
+    let value = part(&mut parser).and_then(|value| parser.end().map(|()| value));
+    value.ok_or_else(|| Unreadable::new(text, parser.stopped()))
 }

@@ -73,47 +73,9 @@ pub(crate) enum Function {
 
 impl Keyword {
     /// The keyword of `length` letters, lower case, packed as [`pack`] does.
-    pub(crate) fn find(folded: u64, length: usize) -> Option<Self> {
-        if !(2..=8).contains(&length) {
-            return None;
-        }
-        Some(match folded {
-            AND => Self::And,
-            AS => Self::As,
-            ASC => Self::Asc,
-            BY => Self::By,
-            DESC => Self::Desc,
-            ELSE => Self::Else,
-            END => Self::End,
-            EXCLUDES => Self::Excludes,
-            FALSE => Self::False,
-            FIRST => Self::First,
-            FOR => Self::For,
-            FROM => Self::From,
-            GROUP => Self::Group,
-            HAVING => Self::Having,
-            IN => Self::In,
-            INCLUDES => Self::Includes,
-            LAST => Self::Last,
-            LIKE => Self::Like,
-            LIMIT => Self::Limit,
-            NOT => Self::Not,
-            NULL => Self::Null,
-            NULLS => Self::Nulls,
-            OFFSET => Self::Offset,
-            OR => Self::Or,
-            ORDER => Self::Order,
-            SELECT => Self::Select,
-            THEN => Self::Then,
-            TRUE => Self::True,
-            TYPEOF => Self::Typeof,
-            UPDATE => Self::Update,
-            USING => Self::Using,
-            WHEN => Self::When,
-            WHERE => Self::Where,
-            WITH => Self::With,
-            _ => return None,
-        })
+    pub(crate) fn find(packed: u64, length: usize) -> Option<Self> {
+        let (known, keyword) = *TABLE.get(slot(packed))?;
+        if length <= 8 && known == packed { keyword } else { None }
     }
 
     /// Whether the word may name an object or a field all the same, as `Order` and `Group` do.
@@ -127,23 +89,69 @@ impl Keyword {
     }
 }
 
-macro_rules! packed {
-    ($($name:ident $text:literal)*) => { $(const $name: u64 = pack($text);)* };
+/// Every keyword in the slot that its packed letters hash to. The factor was found by trial; a keyword that shares a
+/// slot with another does not compile.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which reports an index out of range")]
+static TABLE: [(u64, Option<Keyword>); 64] = {
+    let mut table = [(0, None); 64];
+    let mut rest: &[(&[u8], Keyword)] = &KEYWORDS;
+    while let [(word, keyword), after @ ..] = rest {
+        let packed = pack(word);
+        assert!(table[slot(packed)].1.is_none(), "two keywords share a slot: find another factor");
+        table[slot(packed)] = (packed, Some(*keyword));
+        rest = after;
+    }
+    table
+};
+
+const KEYWORDS: [(&[u8], Keyword); 34] = [
+    (b"and", Keyword::And),
+    (b"as", Keyword::As),
+    (b"asc", Keyword::Asc),
+    (b"by", Keyword::By),
+    (b"desc", Keyword::Desc),
+    (b"else", Keyword::Else),
+    (b"end", Keyword::End),
+    (b"excludes", Keyword::Excludes),
+    (b"false", Keyword::False),
+    (b"first", Keyword::First),
+    (b"for", Keyword::For),
+    (b"from", Keyword::From),
+    (b"group", Keyword::Group),
+    (b"having", Keyword::Having),
+    (b"in", Keyword::In),
+    (b"includes", Keyword::Includes),
+    (b"last", Keyword::Last),
+    (b"like", Keyword::Like),
+    (b"limit", Keyword::Limit),
+    (b"not", Keyword::Not),
+    (b"null", Keyword::Null),
+    (b"nulls", Keyword::Nulls),
+    (b"offset", Keyword::Offset),
+    (b"or", Keyword::Or),
+    (b"order", Keyword::Order),
+    (b"select", Keyword::Select),
+    (b"then", Keyword::Then),
+    (b"true", Keyword::True),
+    (b"typeof", Keyword::Typeof),
+    (b"update", Keyword::Update),
+    (b"using", Keyword::Using),
+    (b"when", Keyword::When),
+    (b"where", Keyword::Where),
+    (b"with", Keyword::With),
+];
+
+const fn slot(packed: u64) -> usize {
+    (packed.wrapping_mul(0x7326_de9d_d759_fd23) >> 58) as usize
 }
 
-packed! {
-    AND b"and" AS b"as" ASC b"asc" BY b"by" DESC b"desc" ELSE b"else" END b"end" EXCLUDES b"excludes" FALSE b"false"
-    FIRST b"first" FOR b"for" FROM b"from" GROUP b"group" HAVING b"having" IN b"in" INCLUDES b"includes" LAST b"last"
-    LIKE b"like" LIMIT b"limit" NOT b"not" NULL b"null" NULLS b"nulls" OFFSET b"offset" OR b"or" ORDER b"order"
-    SELECT b"select" THEN b"then" TRUE b"true" TYPEOF b"typeof" UPDATE b"update" USING b"using" WHEN b"when"
-    WHERE b"where" WITH b"with"
-}
-
-const fn pack(mut word: &[u8]) -> u64 {
+/// A word of at most eight letters as a number, the last letter lowest.
+const fn pack(word: &[u8]) -> u64 {
     let mut packed = 0;
-    while let [first, rest @ ..] = word {
+    let mut rest = word;
+    while let [first, after @ ..] = rest {
         packed = packed << 8 | *first as u64;
-        word = rest;
+        rest = after;
     }
     packed
 }

@@ -12,11 +12,20 @@ pub(crate) struct Span {
     pub(crate) end: u32,
 }
 
+/// Names joined by dots, or one name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Path {
+    pub(crate) span: Span,
+    /// Where the first name ends.
+    first_end: u32,
+}
+
 /// A token and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token {
     pub(crate) kind: Kind,
     pub(crate) span: Span,
+    first_end: u32,
 }
 
 /// What a token is.
@@ -56,6 +65,8 @@ pub(crate) enum Kind {
     Term,
     /// The end of the text.
     End,
+    /// No token. No rule of the grammar takes it, so parsing ends here.
+    Bad,
 }
 
 /// How two values are compared.
@@ -81,7 +92,10 @@ pub(crate) struct Fault {
 pub(crate) struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Where the first name of the last word or path ended.
+    first_end: usize,
     tokens: u32,
+    fault: Option<Fault>,
 }
 
 // === impl Span ===
@@ -99,74 +113,118 @@ impl std::fmt::Debug for Span {
     }
 }
 
+// === impl Path ===
+
+impl Path {
+    /// The first name, and the path after it.
+    pub(crate) fn split(self, text: &str) -> (Span, Option<Self>) {
+        let first = Span { start: self.span.start, end: self.first_end };
+        if self.first_end == self.span.end {
+            return (first, None);
+        }
+        let span = Span { start: self.first_end + 1, end: self.span.end };
+        let dot = span.of(text).bytes().position(|byte| byte == b'.');
+        let first_end = dot.map_or(span.end, |dot| span.start + dot as u32);
+        (first, Some(Self { span, first_end }))
+    }
+
+    /// Whether it is one name.
+    pub(crate) fn is_name(self) -> bool {
+        self.first_end == self.span.end
+    }
+}
+
+// === impl Token ===
+
+impl Token {
+    /// The token as a path; only words and paths are one.
+    pub(crate) fn path(self) -> Path {
+        Path { span: self.span, first_end: self.first_end }
+    }
+}
+
 // === impl Lexer ===
 
 impl<'a> Lexer<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { bytes: text.as_bytes(), at: 0, tokens: 0 }
+        Self { bytes: text.as_bytes(), at: 0, first_end: 0, tokens: 0, fault: None }
     }
 
-    /// The next token; [`Kind::End`] again and again after the last.
-    pub(crate) fn next(&mut self) -> Result<Token, Fault> {
+    /// The next token: [`Kind::End`] again and again after the last, [`Kind::Bad`] once something was no token.
+    pub(crate) fn next(&mut self) -> Token {
         self.skip_space();
         let start = self.at;
         self.tokens += 1;
+        let kind = self.kind().unwrap_or(Kind::Bad);
+        Token { kind, span: self.span(start), first_end: self.first_end as u32 }
+    }
+
+    /// Why the last token was [`Kind::Bad`].
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    fn kind(&mut self) -> Option<Kind> {
         if self.tokens > MAX_TOKENS {
-            return self.fault("a shorter query: at most 20,000 words and signs");
+            return self.stop("a shorter query: at most 20,000 words and signs");
         }
-        let kind = match self.peek(0) {
-            None => Kind::End,
-            Some(b'a'..=b'z' | b'A'..=b'Z') => self.word()?,
-            Some(b'0'..=b'9') => self.digits()?,
-            Some(b'+' | b'-' | b'.') => self.number()?,
-            Some(b'\'') => self.string()?,
+        Some(match self.peek(0) {
+            Some(b'a'..=b'z' | b'A'..=b'Z') => return self.word(),
+            Some(b'0'..=b'9') => return self.digits(),
+            Some(b'+' | b'-' | b'.') => return self.number(),
+            Some(b'\'') => return self.string(),
+            Some(b'!') => return self.not_equal(),
+            Some(b'<') => self.less(),
+            Some(b'>') => self.greater(),
             Some(b',') => self.sign(Kind::Comma),
             Some(b'(') => self.sign(Kind::Open),
             Some(b')') => self.sign(Kind::Close),
             Some(b':') => self.sign(Kind::Colon),
             Some(b'=') => self.sign(Kind::Operator(Comparison::Equal)),
-            Some(b'<') => self.less(),
-            Some(b'>') => self.greater(),
-            Some(b'!') => self.not_equal()?,
-            Some(_) => return self.fault("a word, a literal or a sign of the query language"),
-        };
-        Ok(Token { kind, span: self.span(start) })
+            Some(_) => return self.stop("a word, a literal or a sign of the query language"),
+            None => Kind::End,
+        })
     }
 
     /// The search term of SOSL: from `{` to the first `}` that no backslash escapes.
-    pub(crate) fn term(&mut self) -> Result<Token, Fault> {
+    pub(crate) fn term(&mut self) -> Token {
         self.skip_space();
         let start = self.at;
+        let kind = self.term_text().unwrap_or(Kind::Bad);
+        Token { kind, span: self.span(start), first_end: self.first_end as u32 }
+    }
+
+    fn term_text(&mut self) -> Option<Kind> {
         if self.peek(0) != Some(b'{') {
-            return self.fault("the search text in braces: `{text}`");
+            return self.stop("the search text in braces: `{text}`");
         }
         self.at += 1;
         let (mut quoted, mut characters) = (false, 0_u32);
         loop {
             match self.peek(0) {
-                Some(b'}') if quoted => return self.fault("the `\"` that ends the phrase"),
-                Some(b'}') if characters == 0 => return self.fault("a search text"),
+                Some(b'}') if quoted => return self.stop("the `\"` that ends the phrase"),
+                Some(b'}') if characters == 0 => return self.stop("a search text"),
                 Some(b'}') => break,
-                Some(b'{') => return self.fault("`\\{` for a brace inside the search text"),
+                Some(b'{') => return self.stop("`\\{` for a brace inside the search text"),
                 Some(b'\\') => match self.peek(1) {
                     Some(escaped) if SEARCH_RESERVED.contains(&escaped) => self.at += 1,
-                    _ => return self.fault("a reserved character of searches after `\\`"),
+                    _ => return self.stop("a reserved character of searches after `\\`"),
                 },
                 Some(b'"') => quoted = !quoted,
                 Some(byte) if is_control(byte) => {
-                    return self.fault("no control character in the search text");
+                    return self.stop("no control character in the search text");
                 }
                 Some(_) => {}
-                None => return self.fault("the `}` that ends the search text"),
+                None => return self.stop("the `}` that ends the search text"),
             }
             characters += u32::from(self.peek(0).is_some_and(starts_character));
             self.at += 1;
             if characters > MAX_TERM {
-                return self.fault("a search text of at most 10,000 characters");
+                return self.stop("a search text of at most 10,000 characters");
             }
         }
         self.at += 1;
-        Ok(Token { kind: Kind::Term, span: self.span(start) })
+        Some(Kind::Term)
     }
 
     fn skip_space(&mut self) {
@@ -189,57 +247,72 @@ impl<'a> Lexer<'a> {
         Span { start: start as u32, end: self.at as u32 }
     }
 
-    fn fault<T>(&self, expected: &'static str) -> Result<T, Fault> {
-        Err(Fault { at: self.at as u32, expected })
+    /// Stops reading for good, here: no token follows. The first reason stands.
+    fn stop<T>(&mut self, expected: &'static str) -> Option<T> {
+        self.stop_at(self.at as u32, expected)
+    }
+
+    /// Stops reading for good, on account of what stands at `at`.
+    pub(crate) fn stop_at<T>(&mut self, at: u32, expected: &'static str) -> Option<T> {
+        self.fault.get_or_insert(Fault { at, expected });
+        self.tokens = MAX_TOKENS;
+        None
     }
 
     /// A word, or words joined by dots with nothing between.
-    fn word(&mut self) -> Result<Kind, Fault> {
+    fn word(&mut self) -> Option<Kind> {
         let start = self.at;
-        let mut folded = self.component()?;
+        let packed = self.component()?;
         let first = self.at - start;
+        self.first_end = self.at;
         while self.peek(0) == Some(b'.') {
             match self.peek(1) {
                 Some(b'a'..=b'z' | b'A'..=b'Z') => {
                     self.at += 1;
-                    folded = self.component()?;
+                    self.component()?;
                 }
                 // `EUR10.5`: the fraction of a currency literal, a token of its own.
                 Some(b'0'..=b'9') if self.at - start == first => break,
-                _ => return self.fault("a name right after the dot"),
+                _ => return self.stop("a name right after the dot"),
             }
         }
         let length = self.at - start;
         if length != first {
             return if length <= MAX_PATH {
-                Ok(Kind::Path)
+                Some(Kind::Path)
             } else {
-                self.fault("a path of at most 640 characters")
+                self.stop("a path of at most 640 characters")
             };
         }
-        Ok(Keyword::find(folded, length).map_or(Kind::Word, Kind::Key))
+        Some(Keyword::find(packed, length).map_or(Kind::Word, Kind::Key))
     }
 
     /// One name; gives its last eight letters in lower case, packed, for the search of keywords.
-    fn component(&mut self) -> Result<u64, Fault> {
-        let start = self.at;
-        let mut folded = 0;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        for byte in rest {
-            if !is_word(*byte) {
-                break;
-            }
-            folded = folded << 8 | u64::from(byte | 0x20);
-            self.at += 1;
+    fn component(&mut self) -> Option<u64> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = rest.iter().position(|byte| !is_word(*byte)).unwrap_or(rest.len());
+        self.at += length;
+        if length > MAX_NAME {
+            self.stop("a name of at most 80 characters")
+        } else {
+            Some(self.packed(length))
         }
-        if self.at - start > MAX_NAME {
-            return self.fault("a name of at most 80 characters");
-        }
-        Ok(folded)
+    }
+
+    /// The last `length` bytes taken, at most eight, in lower case as one number.
+    fn packed(&self, length: usize) -> u64 {
+        let taken = self.bytes.get(..self.at).unwrap_or_default();
+        let last = match taken.last_chunk() {
+            Some(eight) => u64::from_be_bytes(*eight),
+            None => taken.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte)),
+        };
+        let unused = 64_u32.saturating_sub(8 * length as u32);
+        (last | 0x2020_2020_2020_2020) & u64::MAX.checked_shr(unused).unwrap_or(0)
     }
 
     /// What starts with a digit: a number, a date, a datetime or a time.
-    fn digits(&mut self) -> Result<Kind, Fault> {
+    #[inline(never)]
+    fn digits(&mut self) -> Option<Kind> {
         let run =
             (0..5).take_while(|ahead| self.peek(*ahead).is_some_and(|byte| byte.is_ascii_digit())).count();
         match (run, self.peek(run)) {
@@ -248,13 +321,13 @@ impl<'a> Lexer<'a> {
                 self.clock()?;
                 self.fixed(b'Z', "`Z` after a time")?;
                 self.boundary()?;
-                Ok(Kind::Time)
+                Some(Kind::Time)
             }
             _ => self.number(),
         }
     }
 
-    fn date(&mut self) -> Result<Kind, Fault> {
+    fn date(&mut self) -> Option<Kind> {
         self.at += 4;
         self.fixed(b'-', "a date: `2024-01-31`")?;
         self.two_digits(1, 12)?;
@@ -262,7 +335,7 @@ impl<'a> Lexer<'a> {
         self.two_digits(1, 31)?;
         if self.peek(0) != Some(b'T') {
             self.boundary()?;
-            return Ok(Kind::Date);
+            return Some(Kind::Date);
         }
         self.at += 1;
         self.clock()?;
@@ -276,14 +349,14 @@ impl<'a> Lexer<'a> {
                 }
                 self.two_digits(0, 59)?;
             }
-            _ => return self.fault("`Z` or an offset such as `+01:00`"),
+            _ => return self.stop("`Z` or an offset such as `+01:00`"),
         }
         self.boundary()?;
-        Ok(Kind::DateTime)
+        Some(Kind::DateTime)
     }
 
     /// `hh:mm:ss`, perhaps with a fraction.
-    fn clock(&mut self) -> Result<(), Fault> {
+    fn clock(&mut self) -> Option<()> {
         self.two_digits(0, 23)?;
         self.fixed(b':', "a time: `hh:mm:ss`")?;
         self.two_digits(0, 59)?;
@@ -293,32 +366,33 @@ impl<'a> Lexer<'a> {
             self.at += 1;
             let fraction = self.digit_run();
             if !(1..=9).contains(&fraction) {
-                return self.fault("one to nine digits of a second");
+                return self.stop("one to nine digits of a second");
             }
         }
-        Ok(())
+        Some(())
     }
 
-    fn two_digits(&mut self, least: u8, most: u8) -> Result<(), Fault> {
+    fn two_digits(&mut self, least: u8, most: u8) -> Option<()> {
         if let (Some(tens @ b'0'..=b'9'), Some(ones @ b'0'..=b'9')) = (self.peek(0), self.peek(1)) {
             let value = (tens - b'0') * 10 + (ones - b'0');
             if (least..=most).contains(&value) {
                 self.at += 2;
-                return Ok(());
+                return Some(());
             }
         }
-        self.fault("a possible date or time, two digits each")
+        self.stop("a possible date or time, two digits each")
     }
 
-    fn fixed(&mut self, byte: u8, expected: &'static str) -> Result<(), Fault> {
+    fn fixed(&mut self, byte: u8, expected: &'static str) -> Option<()> {
         if self.peek(0) != Some(byte) {
-            return self.fault(expected);
+            return self.stop(expected);
         }
         self.at += 1;
-        Ok(())
+        Some(())
     }
 
-    fn number(&mut self) -> Result<Kind, Fault> {
+    #[inline(never)]
+    fn number(&mut self) -> Option<Kind> {
         let mut kind = Kind::Integer;
         if let Some(b'+' | b'-') = self.peek(0) {
             self.at += 1;
@@ -329,13 +403,13 @@ impl<'a> Lexer<'a> {
             self.at += 1;
             kind = Kind::Number;
             if self.digit_run() == 0 {
-                return self.fault("digits after the decimal point");
+                return self.stop("digits after the decimal point");
             }
         } else if whole == 0 {
-            return self.fault("a number after the sign");
+            return self.stop("a number after the sign");
         }
         self.boundary()?;
-        Ok(kind)
+        Some(kind)
     }
 
     fn digit_run(&mut self) -> usize {
@@ -347,21 +421,25 @@ impl<'a> Lexer<'a> {
     }
 
     /// A number runs into nothing: `5AND`, `1.2.3` and `1-2` would have more than one reading.
-    fn boundary(&self) -> Result<(), Fault> {
+    fn boundary(&mut self) -> Option<()> {
         match self.peek(0) {
             Some(byte) if is_word(byte) || matches!(byte, b'.' | b'+' | b'-' | b':') => {
-                self.fault("a space or a sign after the literal")
+                self.stop("a space or a sign after the literal")
             }
-            _ => Ok(()),
+            _ => Some(()),
         }
     }
 
     /// A string literal. The escapes are exactly Salesforce's; a doubled quote is two strings, which no rule joins.
-    fn string(&mut self) -> Result<Kind, Fault> {
+    #[inline(never)]
+    fn string(&mut self) -> Option<Kind> {
+        let start = self.at;
         self.at += 1;
         let mut kind = Kind::Text;
-        let mut characters = 0_u32;
         loop {
+            let plain = |byte: &u8| !matches!(byte, b'\'' | b'\\') && !is_control(*byte);
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            self.at += rest.iter().position(|byte| !plain(byte)).unwrap_or(rest.len());
             match self.peek(0) {
                 Some(b'\'') => break,
                 Some(b'\\') => {
@@ -369,43 +447,41 @@ impl<'a> Lexer<'a> {
                         kind = Kind::Pattern;
                     }
                 }
-                Some(byte) if is_control(byte) => {
-                    return self.fault("an escape such as `\\n` for a control character");
-                }
-                Some(_) => {}
-                None => return self.fault("the quote that ends the string"),
+                Some(_) => return self.stop("an escape such as `\\n` for a control character"),
+                None => return self.stop("the quote that ends the string"),
             }
-            characters += u32::from(self.peek(0).is_some_and(starts_character));
             self.at += 1;
         }
         self.at += 1;
-        if characters > MAX_LITERAL {
-            return self.fault("a string of at most 4,000 characters");
+        let text = self.bytes.get(start + 1..self.at - 1).unwrap_or_default();
+        if text.len() > MAX_LITERAL && characters(text) > MAX_LITERAL {
+            return self.stop("a string of at most 4,000 characters");
         }
-        Ok(kind)
+        Some(kind)
     }
 
     /// Moves to the last byte of an escape; whether it is one that only `LIKE` understands.
-    fn escape(&mut self) -> Result<bool, Fault> {
+    fn escape(&mut self) -> Option<bool> {
         self.at += 1;
         match self.peek(0) {
             Some(
                 b'n' | b'N' | b'r' | b'R' | b't' | b'T' | b'b' | b'B' | b'f' | b'F' | b'"' | b'\'' | b'\\',
-            ) => Ok(false),
-            Some(b'%' | b'_') => Ok(true),
+            ) => Some(false),
+            Some(b'%' | b'_') => Some(true),
             Some(b'u' | b'U') => {
                 let hex = (1..5).all(|ahead| self.peek(ahead).is_some_and(|byte| byte.is_ascii_hexdigit()));
                 if !hex {
-                    return self.fault("four hexadecimal digits after `\\u`");
+                    return self.stop("four hexadecimal digits after `\\u`");
                 }
                 self.at += 4;
-                Ok(false)
+                Some(false)
             }
-            _ => self.fault("one of the escapes \\n \\r \\t \\b \\f \\\" \\' \\\\ \\uXXXX"),
+            _ => self.stop("one of the escapes \\n \\r \\t \\b \\f \\\" \\' \\\\ \\uXXXX"),
         }
     }
 
     /// Salesforce's lexer allows spaces inside `> =`, `< >` and `! =`; nothing else could be meant.
+    #[inline(never)]
     fn less(&mut self) -> Kind {
         self.at += 1;
         let mut ahead = *self;
@@ -419,6 +495,7 @@ impl<'a> Lexer<'a> {
         Kind::Operator(comparison)
     }
 
+    #[inline(never)]
     fn greater(&mut self) -> Kind {
         self.at += 1;
         let mut ahead = *self;
@@ -430,11 +507,12 @@ impl<'a> Lexer<'a> {
         Kind::Operator(Comparison::GreaterOrEqual)
     }
 
-    fn not_equal(&mut self) -> Result<Kind, Fault> {
+    #[inline(never)]
+    fn not_equal(&mut self) -> Option<Kind> {
         self.at += 1;
         self.skip_space();
         self.fixed(b'=', "`!=`")?;
-        Ok(Kind::Operator(Comparison::NotEqual))
+        Some(Kind::Operator(Comparison::NotEqual))
     }
 }
 
@@ -452,7 +530,33 @@ impl Comparison {
 }
 
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "evaluated by the compiler, which reports an index out of range"
+    )]
+    const WORD: [bool; 256] = {
+        let mut word = [false; 256];
+        let mut byte = 0;
+        while byte < 128 {
+            word[byte] = (byte as u8).is_ascii_alphanumeric() || byte == b'_' as usize;
+            byte += 1;
+        }
+        word
+    };
+    WORD.get(usize::from(byte)).is_some_and(|word| *word)
+}
+
+/// How many characters the inside of a string literal stands for.
+fn characters(text: &[u8]) -> usize {
+    let mut count = 0;
+    let mut rest = text;
+    loop {
+        rest = match rest {
+            [] => return count,
+            [b'\\', b'u' | b'U', _, _, _, _, after @ ..] | [b'\\', _, after @ ..] | [_, after @ ..] => after,
+        };
+        count += usize::from(rest.first().is_none_or(|byte| starts_character(*byte)));
+    }
 }
 
 fn is_control(byte: u8) -> bool {
@@ -465,7 +569,7 @@ fn starts_character(byte: u8) -> bool {
 }
 
 const MAX_TOKENS: u32 = 20_000;
-const MAX_LITERAL: u32 = 4_000;
+const MAX_LITERAL: usize = 4_000;
 const MAX_TERM: u32 = 10_000;
 const MAX_NAME: usize = 80;
 const MAX_PATH: usize = 640;

@@ -4,7 +4,8 @@ use thiserror::Error;
 
 use super::ast::{Item, ScopeId, Select};
 use super::print::{Edit, Printer};
-use super::resolve::{Anchor, PlaceKind, Resolved, ResolvedCondition, StepSort};
+use super::resolve::{Anchor, Findings, PlaceKind, Resolved, ResolvedCondition, StepSort};
+use crate::schema::ObjectId;
 
 /// What to write narrower than it was asked. Numbers are positions in [`Resolved::places`].
 #[derive(Debug, Default)]
@@ -39,51 +40,60 @@ impl Resolved {
         Ok(printer.finish())
     }
 
-    /// The edits as the printer takes them: one for each scope that has any.
     fn by_scope(&self, edits: &Edits<'_>) -> Result<Vec<Edit>, Inexpressible> {
-        let mut scopes = Vec::new();
+        let mut narrower = Narrower::new(self.query().text(), self.found());
         for (place, condition) in &edits.conditions {
-            let (kind, anchor) = self.at(*place)?;
-            let text = self.placed(*place, (kind, anchor), condition)?;
-            let edit = edit(&mut scopes, anchor.scope)?;
-            if !edit.conditions.contains(&text) {
-                edit.conditions.push(text);
-            }
+            narrower.condition(*place, condition)?;
         }
         for (place, most) in &edits.limits {
-            let (kind, anchor) = self.at(*place)?;
-            let counts_rows = match kind {
+            let counts_rows = match self.places().get(*place).ok_or(NO_PLACE)?.kind {
                 PlaceKind::Root => counts_rows(self.query().root()),
                 PlaceKind::Child => true,
                 PlaceKind::SemiJoin | PlaceKind::Parent => false,
             };
             if counts_rows {
-                let most = u32::try_from(*most).unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
-                let edit = edit(&mut scopes, anchor.scope)?;
-                edit.limit = Some(edit.limit.map_or(most, |known| known.min(most)));
+                narrower.limit(*place, *most)?;
             }
         }
         for (place, fields) in &edits.fields {
-            let (_, anchor) = self.at(*place)?;
-            edit(&mut scopes, anchor.scope)?.fields = Some(self.expansion(anchor, fields));
+            narrower.fields(*place, fields)?;
         }
-        Ok(scopes)
+        Ok(narrower.finish())
+    }
+}
+
+/// Whether the answer has rows that a limit could count.
+fn counts_rows(root: &Select) -> bool {
+    let count_only = matches!(root.items.as_slice(), [Item::Count]);
+    !count_only && (root.group.is_some() || !root.is_aggregate())
+}
+
+/// Turns edits of places into edits of scopes, as the printer takes them.
+pub(crate) struct Narrower<'a> {
+    text: &'a str,
+    found: &'a Findings,
+    edits: Vec<Edit>,
+}
+
+// === impl Narrower ===
+
+impl<'a> Narrower<'a> {
+    pub(crate) fn new(text: &'a str, found: &'a Findings) -> Self {
+        Self { text, found, edits: Vec::new() }
     }
 
-    fn at(&self, place: usize) -> Result<(PlaceKind, &Anchor), Inexpressible> {
-        let found = self.found();
-        let place = found.places.get(place).zip(found.anchors.get(place));
-        place.map(|(place, anchor)| (place.kind, anchor)).ok_or(NO_PLACE)
+    pub(crate) fn finish(self) -> Vec<Edit> {
+        self.edits
     }
 
-    /// A condition as it reads in the WHERE clause of the scope that a place belongs to.
-    fn placed(
-        &self,
+    /// Joins a condition to the WHERE clause of the scope that a place belongs to.
+    pub(crate) fn condition(
+        &mut self,
         place: usize,
-        (kind, anchor): (PlaceKind, &Anchor),
         condition: &ResolvedCondition,
-    ) -> Result<String, Inexpressible> {
-        if self.places().get(place).map(|place| place.object) != Some(condition.object()) {
+    ) -> Result<(), Inexpressible> {
+        let (object, kind, anchor) = self.at(place)?;
+        if object != condition.object() {
             return Err(Inexpressible("it is about another object"));
         }
         let has_semi_join = condition.condition().has_semi_join();
@@ -99,12 +109,49 @@ impl Resolved {
             }
             PlaceKind::Root | PlaceKind::Child | PlaceKind::SemiJoin | PlaceKind::Parent => {}
         }
-        Ok(condition.condition().prefixed(&self.prefix(anchor)?))
+        let text = condition.condition().prefixed(&self.prefix(anchor)?);
+        let edit = self.edit(anchor.scope)?;
+        if !edit.conditions.contains(&text) {
+            edit.conditions.push(text);
+        }
+        Ok(())
+    }
+
+    /// Clamps the rows of the scope that a place belongs to.
+    pub(crate) fn limit(&mut self, place: usize, most: u64) -> Result<(), Inexpressible> {
+        let (_, _, anchor) = self.at(place)?;
+        let most = u32::try_from(most).unwrap_or(MAX_LIMIT).min(MAX_LIMIT);
+        let edit = self.edit(anchor.scope)?;
+        edit.limit = Some(edit.limit.map_or(most, |known| known.min(most)));
+        Ok(())
+    }
+
+    /// Puts a list in place of `FIELDS()`, without what the select list names anyway: Salesforce refuses duplicates.
+    fn fields(&mut self, place: usize, fields: &[&str]) -> Result<(), Inexpressible> {
+        let (_, _, anchor) = self.at(place)?;
+        let text = self.text;
+        let named = |field: &&&str| anchor.named.iter().any(|name| name.of(text).eq_ignore_ascii_case(field));
+        let rest: Vec<&str> = fields.iter().filter(|field| !named(field)).copied().collect();
+        self.edit(anchor.scope)?.fields = Some(rest.join(", "));
+        Ok(())
+    }
+
+    fn at(&self, place: usize) -> Result<(ObjectId, PlaceKind, &'a Anchor), Inexpressible> {
+        let found = self.found.places.get(place).zip(self.found.anchors.get(place));
+        found.map(|(place, anchor)| (place.object, place.kind, anchor)).ok_or(NO_PLACE)
+    }
+
+    /// The edit of a scope, made where there is none.
+    fn edit(&mut self, scope: ScopeId) -> Result<&mut Edit, Inexpressible> {
+        let at = self.edits.iter().position(|edit| edit.scope == scope).unwrap_or(self.edits.len());
+        if at == self.edits.len() {
+            self.edits.push(Edit { scope, conditions: Vec::new(), fields: None, limit: None });
+        }
+        self.edits.get_mut(at).ok_or(NO_PLACE)
     }
 
     /// The alias of a scope and the relationships that lead to a place, each with a dot after it.
     fn prefix(&self, anchor: &Anchor) -> Result<String, Inexpressible> {
-        let text = self.query().text();
         let mut steps = Vec::new();
         let mut at = anchor;
         while let Some(step) = at.from {
@@ -117,10 +164,10 @@ impl Resolved {
                     return Err(Inexpressible("the relationship is called like the object it starts at"));
                 }
             }
-            steps.push(step.relationship.of(text));
-            at = self.at(step.place)?.1;
+            steps.push(step.relationship.of(self.text));
+            at = self.at(step.place)?.2;
         }
-        let alias = anchor.alias.map(|alias| alias.of(text));
+        let alias = anchor.alias.map(|alias| alias.of(self.text));
         let mut prefix = String::new();
         for part in alias.into_iter().chain(steps.into_iter().rev()) {
             prefix.push_str(part);
@@ -128,28 +175,6 @@ impl Resolved {
         }
         Ok(prefix)
     }
-
-    /// The list in place of `FIELDS()`, without what the select list names anyway: Salesforce refuses duplicates.
-    fn expansion(&self, anchor: &Anchor, fields: &[&str]) -> String {
-        let text = self.query().text();
-        let named = |field: &&&str| anchor.named.iter().any(|name| name.of(text).eq_ignore_ascii_case(field));
-        let rest: Vec<&str> = fields.iter().filter(|field| !named(field)).copied().collect();
-        rest.join(", ")
-    }
-}
-
-fn edit(edits: &mut Vec<Edit>, scope: ScopeId) -> Result<&mut Edit, Inexpressible> {
-    let at = edits.iter().position(|edit| edit.scope == scope).unwrap_or(edits.len());
-    if at == edits.len() {
-        edits.push(Edit { scope, conditions: Vec::new(), fields: None, limit: None });
-    }
-    edits.get_mut(at).ok_or(NO_PLACE)
-}
-
-/// Whether the answer has rows that a limit could count.
-fn counts_rows(root: &Select) -> bool {
-    let count_only = matches!(root.items.as_slice(), [Item::Count]);
-    !count_only && (root.group.is_some() || !root.is_aggregate())
 }
 
 const NO_PLACE: Inexpressible = Inexpressible("the query has no such place");

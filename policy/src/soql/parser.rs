@@ -9,10 +9,11 @@ mod select;
 
 use super::ast::{Distance, Expression, Geo, ScopeId};
 use super::keyword::{Function, Keyword};
-use super::lexer::{Fault, Kind, Lexer, Span, Token};
+use super::lexer::{Fault, Kind, Lexer, Path, Span, Token};
 
-/// What a parsing step gives.
-pub(crate) type Parse<T> = Result<T, Fault>;
+/// What a parsing step gives: `None` when reading stopped. Why is kept in one place ([`Parser::stopped`]), so that steps
+/// stay small on the way back.
+pub(crate) type Parse<T> = Option<T>;
 
 /// Reads one text.
 pub(crate) struct Parser<'a> {
@@ -36,24 +37,21 @@ pub(crate) enum SemiJoins {
 // === impl Parser ===
 
 impl<'a> Parser<'a> {
-    pub(crate) fn new(text: &'a str, semi_joins: SemiJoins) -> Parse<Self> {
+    pub(crate) fn new(text: &'a str, semi_joins: SemiJoins) -> Self {
         let mut lexer = Lexer::new(text);
-        let next = lexer.next()?;
-        Ok(Self { text, lexer, next, depth: 0, scopes: 0, subqueries: 0, semi_joins })
+        let next = lexer.next();
+        Self { text, lexer, next, depth: 0, scopes: 0, subqueries: 0, semi_joins }
     }
 
     /// The next token, taken.
-    pub(crate) fn take(&mut self) -> Parse<Token> {
-        let taken = self.next;
-        self.next = self.lexer.next()?;
-        Ok(taken)
+    pub(crate) fn take(&mut self) -> Token {
+        std::mem::replace(&mut self.next, self.lexer.next())
     }
 
     /// The search term of SOSL, which comes right after the token `FIND` that is still the next one.
     pub(crate) fn take_and_term(&mut self) -> Parse<Span> {
-        let term = self.lexer.term()?;
-        self.next = self.lexer.next()?;
-        Ok(term.span)
+        self.next = self.lexer.term();
+        self.expect(Kind::Term, "the search text in braces: `{text}`")
     }
 
     pub(crate) fn at(&self, kind: Kind) -> bool {
@@ -69,60 +67,76 @@ impl<'a> Parser<'a> {
         self.next.kind == Kind::Word && self.text_of(self.next.span).eq_ignore_ascii_case(word)
     }
 
-    pub(crate) fn eat(&mut self, kind: Kind) -> Parse<bool> {
+    pub(crate) fn eat(&mut self, kind: Kind) -> bool {
         let found = self.at(kind);
         if found {
-            self.take()?;
+            self.take();
         }
-        Ok(found)
+        found
     }
 
-    pub(crate) fn eat_key(&mut self, keyword: Keyword) -> Parse<bool> {
+    pub(crate) fn eat_key(&mut self, keyword: Keyword) -> bool {
         self.eat(Kind::Key(keyword))
     }
 
-    pub(crate) fn eat_word(&mut self, word: &str) -> Parse<bool> {
+    pub(crate) fn eat_word(&mut self, word: &str) -> bool {
         let found = self.at_word(word);
         if found {
-            self.take()?;
+            self.take();
         }
-        Ok(found)
+        found
     }
 
     pub(crate) fn expect(&mut self, kind: Kind, expected: &'static str) -> Parse<Span> {
-        if self.at(kind) { Ok(self.take()?.span) } else { self.fault(expected) }
+        if self.at(kind) { Some(self.take().span) } else { self.fault(expected) }
     }
 
     pub(crate) fn expect_word(&mut self, word: &str, expected: &'static str) -> Parse<()> {
-        if self.eat_word(word)? { Ok(()) } else { self.fault(expected) }
+        if self.eat_word(word) { Some(()) } else { self.fault(expected) }
     }
 
-    pub(crate) fn end(&self) -> Parse<()> {
-        if self.at(Kind::End) { Ok(()) } else { self.fault("the end, or a clause in its order") }
+    /// Why reading stopped.
+    pub(crate) fn stopped(&self) -> Fault {
+        self.lexer.fault().unwrap_or(Fault { at: 0, expected: "a text that can be read" })
+    }
+
+    pub(crate) fn end(&mut self) -> Parse<()> {
+        if self.at(Kind::End) { Some(()) } else { self.fault("the end, or a clause in its order") }
+    }
+
+    /// The next token, not taken.
+    pub(crate) fn next_token(&self) -> &Token {
+        &self.next
+    }
+
+    /// Stops at a token that was met before.
+    pub(crate) fn fault_at<T>(&mut self, span: Span, expected: &'static str) -> Parse<T> {
+        self.lexer.stop_at(span.start, expected)
     }
 
     /// Stops at the next token.
-    pub(crate) fn fault<T>(&self, expected: &'static str) -> Parse<T> {
-        Err(Fault { at: self.next.span.start, expected })
+    pub(crate) fn fault<T>(&mut self, expected: &'static str) -> Parse<T> {
+        self.fault_at(self.next.span, expected)
     }
 
     pub(crate) fn text_of(&self, span: Span) -> &'a str {
         span.of(self.text)
     }
 
-    /// The token after the next. What cannot be read is the end: the step that takes it says why.
+    /// The token after the next.
     pub(crate) fn ahead(&self) -> Kind {
         let mut lexer = self.lexer;
-        lexer.next().map_or(Kind::End, |token| token.kind)
+        lexer.next().kind
     }
 
     /// Items with commas between: at least one.
     pub(crate) fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parse<T>) -> Parse<Vec<T>> {
-        let mut items = vec![item(self)?];
-        while self.eat(Kind::Comma)? {
+        let mut items = Vec::with_capacity(USUAL_ITEMS);
+        items.push(item(self)?);
+        while self.eat(Kind::Comma) {
             items.push(item(self)?);
         }
-        Ok(items)
+        Some(items)
     }
 
     /// What stands between parentheses; the opening one is the next token.
@@ -135,7 +149,7 @@ impl<'a> Parser<'a> {
         let value = inner(self)?;
         self.depth -= 1;
         self.expect(Kind::Close, "`)`")?;
-        Ok(value)
+        Some(value)
     }
 
     pub(crate) fn scope(&mut self) -> ScopeId {
@@ -148,15 +162,19 @@ impl<'a> Parser<'a> {
     /// A name of one part.
     pub(crate) fn name(&mut self, expected: &'static str) -> Parse<Span> {
         match self.next.kind {
-            Kind::Word => Ok(self.take()?.span),
-            Kind::Key(keyword) if keyword.may_be_name() => Ok(self.take()?.span),
+            Kind::Word => Some(self.take().span),
+            Kind::Key(keyword) if keyword.may_be_name() => Some(self.take().span),
             _ => self.fault(expected),
         }
     }
 
     /// A name, or names joined by dots.
-    pub(crate) fn path(&mut self, expected: &'static str) -> Parse<Span> {
-        if self.at(Kind::Path) { Ok(self.take()?.span) } else { self.name(expected) }
+    pub(crate) fn path(&mut self, expected: &'static str) -> Parse<Path> {
+        match self.next.kind {
+            Kind::Word | Kind::Path => Some(self.take().path()),
+            Kind::Key(keyword) if keyword.may_be_name() => Some(self.take().path()),
+            _ => self.fault(expected),
+        }
     }
 
     /// An alias, if there is one. Where a clause could start, it does.
@@ -168,35 +186,37 @@ impl<'a> Parser<'a> {
             Kind::Key(keyword) => keyword.may_be_alias(),
             _ => false,
         };
-        Ok(if alias { Some(self.take()?.span) } else { None })
+        Some(if alias { Some(self.take().span) } else { None })
     }
 
     /// A field, a function of one, or a distance.
     pub(crate) fn expression(&mut self) -> Parse<Expression> {
         let path = self.path("a field or a function")?;
-        if self.at(Kind::Open) { self.call(path) } else { Ok(Expression::Path(path)) }
+        if self.at(Kind::Open) { self.call(path.span) } else { Some(Expression::Path(path)) }
     }
 
     /// The rest of `name(..)`, whose name was taken.
     pub(crate) fn call(&mut self, name: Span) -> Parse<Expression> {
         if self.text_of(name).eq_ignore_ascii_case("DISTANCE") {
-            return Ok(Expression::Distance(Box::new(self.distance()?)));
+            return Some(Expression::Distance(Box::new(self.distance()?)));
         }
         let outer = self.function(name)?;
         self.nested(|parser| {
             let inner = parser.path("a field")?;
             if !parser.at(Kind::Open) {
-                return Ok(Expression::Call(outer, inner));
+                return Some(Expression::Call(outer, inner));
             }
-            let function = parser.function(inner)?;
+            let function = parser.function(inner.span)?;
             let path = parser.nested(|parser| parser.path("a field"))?;
-            Ok(Expression::Nested(outer, function, path))
+            Some(Expression::Nested(outer, function, path))
         })
     }
 
-    fn function(&self, name: Span) -> Parse<Function> {
-        let expected = "a function of SOQL before `(`";
-        Function::find(self.text_of(name)).ok_or(Fault { at: name.start, expected })
+    fn function(&mut self, name: Span) -> Parse<Function> {
+        match Function::find(self.text_of(name)) {
+            Some(function) => Some(function),
+            None => self.fault_at(name, "a function of SOQL before `(`"),
+        }
     }
 
     fn distance(&mut self) -> Parse<Distance> {
@@ -206,31 +226,32 @@ impl<'a> Parser<'a> {
             let to = parser.geo()?;
             parser.expect(Kind::Comma, "`,`")?;
             let unit = parser.expect(Kind::Text, "a unit: `'km'` or `'mi'`")?;
-            Ok(Distance { from, to, unit })
+            Some(Distance { from, to, unit })
         })
     }
 
     fn geo(&mut self) -> Parse<Geo> {
         let path = self.path("a location field or GEOLOCATION(..)")?;
         if !self.at(Kind::Open) {
-            return Ok(Geo::Path(path));
+            return Some(Geo::Path(path));
         }
-        if !self.text_of(path).eq_ignore_ascii_case("GEOLOCATION") {
-            return Err(Fault { at: path.start, expected: "GEOLOCATION before `(`" });
+        if !self.text_of(path.span).eq_ignore_ascii_case("GEOLOCATION") {
+            return self.fault_at(path.span, "GEOLOCATION before `(`");
         }
         self.nested(|parser| {
             let latitude = parser.number()?;
             parser.expect(Kind::Comma, "`,`")?;
-            Ok(Geo::Point(latitude, parser.number()?))
+            Some(Geo::Point(latitude, parser.number()?))
         })
     }
 
     fn number(&mut self) -> Parse<Span> {
         match self.next.kind {
-            Kind::Integer | Kind::Number => Ok(self.take()?.span),
+            Kind::Integer | Kind::Number => Some(self.take().span),
             _ => self.fault("a number"),
         }
     }
 }
 
 const MAX_DEPTH: u8 = 32;
+const USUAL_ITEMS: usize = 8;

@@ -9,7 +9,7 @@ use super::ast::{
     Category, Direction, FieldsFunction, GroupKind, Grouping, Item, Mode, Nulls, Order, Purpose, Reach,
     ScopeId, Select, Source, Track, TypeOf, Using, With,
 };
-use super::lexer::Span;
+use super::lexer::{Path, Span};
 
 /// Writes trees over one text.
 pub(crate) struct Printer<'a> {
@@ -40,6 +40,16 @@ pub(crate) struct Edit {
     pub(crate) limit: Option<u32>,
 }
 
+// === impl Edit ===
+
+impl Edit {
+    /// The smaller of a limit and the edit's.
+    pub(crate) fn clamped(edit: Option<&Self>, limit: Option<u32>) -> Option<u32> {
+        let most = edit.and_then(|edit| edit.limit);
+        limit.map_or(most, |limit| Some(most.map_or(limit, |most| most.min(limit))))
+    }
+}
+
 // === impl Printer ===
 
 impl<'a> Printer<'a> {
@@ -61,6 +71,10 @@ impl<'a> Printer<'a> {
     pub(crate) fn edits(mut self, edits: &'a [Edit]) -> Self {
         self.edits = edits;
         self
+    }
+
+    pub(crate) fn shows(&self) -> Literals {
+        self.literals
     }
 
     pub(crate) fn finish(self) -> String {
@@ -86,8 +100,7 @@ impl<'a> Printer<'a> {
             self.group(group);
         }
         self.order_by(&select.order);
-        let most = edit.and_then(|edit| edit.limit);
-        self.limit(select.limit.map_or(most, |limit| Some(most.map_or(limit, |most| most.min(limit)))));
+        self.limit(Edit::clamped(edit, select.limit));
         self.count(" OFFSET ", select.offset);
         match select.purpose {
             None => {}
@@ -110,9 +123,9 @@ impl<'a> Printer<'a> {
         self.out.push_str(span.of(self.text));
     }
 
-    pub(crate) fn path(&mut self, path: Span) {
+    pub(crate) fn path(&mut self, path: Path) {
         self.out.push_str(self.prefix);
-        self.span(path);
+        self.span(path.span);
     }
 
     pub(crate) fn literal(&mut self, literal: Span) {
@@ -283,17 +296,17 @@ impl<'a> Printer<'a> {
             self.write(" WHEN ");
             self.span(when.object);
             self.write(" THEN ");
-            self.list(&when.fields, |printer, field| printer.span(*field));
+            self.list(&when.fields, |printer, field| printer.span(field.span));
         }
         if !choice.otherwise.is_empty() {
             self.write(" ELSE ");
-            self.list(&choice.otherwise, |printer, field| printer.span(*field));
+            self.list(&choice.otherwise, |printer, field| printer.span(field.span));
         }
         self.write(" END");
     }
 
     fn source(&mut self, source: &Source) {
-        self.span(source.path);
+        self.span(source.path.span);
         self.alias(source.alias);
     }
 

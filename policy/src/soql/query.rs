@@ -22,8 +22,8 @@ pub struct Query {
 /// Anything outside the grammar of section 15 of the reference, and anything with two readings.
 pub fn parse(text: &str) -> Result<Query, Unreadable> {
     check_length(text)?;
-    let root = Parser::new(text, SemiJoins::Allowed).and_then(|mut parser| parser.query());
-    let root = root.map_err(|fault| Unreadable::new(text, fault))?;
+    let mut parser = Parser::new(text, SemiJoins::Allowed);
+    let root = parser.query().ok_or_else(|| Unreadable::new(text, parser.stopped()))?;
     Ok(Query { text: text.into(), root })
 }
 

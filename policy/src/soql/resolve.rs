@@ -12,6 +12,7 @@ mod walk;
 use thiserror::Error;
 
 pub(crate) use found::{Anchor, Findings, StepSort};
+pub(crate) use names::Lookup;
 pub use names::NameError;
 pub(crate) use scope::Scope;
 pub(crate) use walk::Resolver;
@@ -85,7 +86,7 @@ pub struct ConditionProblem(pub String);
 /// The first name that is unknown, ambiguous, or not allowed where it stands.
 pub fn resolve(query: Query, schema: &Schema, version: ApiVersion) -> Result<Resolved, NameError> {
     let mut resolver = Resolver::new(schema, query.text(), version);
-    resolver.query(query.root())?;
+    resolver.query(query.root()).map_err(|error| *error)?;
     let found = resolver.finish();
     Ok(Resolved { query, found })
 }
@@ -95,10 +96,10 @@ pub fn resolve(query: Query, schema: &Schema, version: ApiVersion) -> Result<Res
 /// # Errors
 /// When it is not a path, or names what the object does not have.
 pub fn resolve_path(text: &str, schema: &Schema, object: ObjectId) -> Result<Vec<Access>, ConditionProblem> {
-    let path = Lexer::new(text).next().ok().filter(|token| token.span.of(text).len() == text.len());
-    match path.map(|token| (token.kind, token.span)) {
-        Some((Kind::Word | Kind::Path | Kind::Key(_), path)) => {
-            alone(text, schema, object, |resolver, scope| resolver.path(scope, path))
+    let path = Lexer::new(text).next();
+    match path.kind {
+        Kind::Word | Kind::Path | Kind::Key(_) if path.span.of(text).len() == text.len() => {
+            alone(text, schema, object, |resolver, scope| resolver.path(scope, path.path()))
                 .map(|found| found.accesses)
         }
         _ => Err(ConditionProblem(format!("`{}` is not a field", text.escape_default()))),
@@ -242,11 +243,11 @@ fn alone<'a>(
     text: &'a str,
     schema: &'a Schema,
     object: ObjectId,
-    visit: impl FnOnce(&mut Resolver<'a>, &Scope<'a>) -> Result<(), NameError>,
+    visit: impl FnOnce(&mut Resolver<'a>, &Scope<'a>) -> Lookup<()>,
 ) -> Result<Findings, ConditionProblem> {
     let mut resolver = Resolver::new(schema, text, NEWEST);
     let scope = resolver.condition_scope(object);
-    visit(&mut resolver, &scope)?;
+    visit(&mut resolver, &scope).map_err(|error| *error)?;
     Ok(resolver.finish())
 }
 

@@ -1,6 +1,6 @@
 //! What SOQL means, rule by rule, file by file, and as laws.
 
-mod corpus;
+pub(crate) mod corpus;
 
 use std::sync::OnceLock;
 

@@ -10,32 +10,32 @@ use crate::soql::lexer::{Comparison, Kind, Span};
 
 impl Parser<'_> {
     pub(crate) fn where_clause(&mut self) -> Parse<Option<Predicate>> {
-        if self.eat_key(Keyword::Where)? { self.condition().map(Some) } else { Ok(None) }
+        if self.eat_key(Keyword::Where) { self.condition().map(Some) } else { Some(None) }
     }
 
     pub(super) fn with(&mut self) -> Parse<Option<With>> {
-        if !self.eat_key(Keyword::With)? {
-            return Ok(None);
+        if !self.eat_key(Keyword::With) {
+            return Some(None);
         }
         if let Some(mode) = self.mode()? {
-            return Ok(Some(With::Mode(mode)));
+            return Some(Some(With::Mode(mode)));
         }
         let name = self.name("DATA CATEGORY, a mode or a filter")?;
         if self.text_of(name).eq_ignore_ascii_case("DATA") && self.at_word("CATEGORY") {
-            self.take()?;
-            return Ok(Some(With::DataCategory(self.categories()?)));
+            self.take();
+            return Some(Some(With::DataCategory(self.categories()?)));
         }
         if self.at(Kind::Open) {
-            return Ok(Some(With::Context(name, self.nested(|parser| parser.list(Self::setting))?)));
+            return Some(Some(With::Context(name, self.nested(|parser| parser.list(Self::setting))?)));
         }
         self.equals("`=` or `(`")?;
-        Ok(Some(With::Equals(name, self.expect(Kind::Text, "a string")?)))
+        Some(Some(With::Equals(name, self.expect(Kind::Text, "a string")?)))
     }
 
     fn setting(&mut self) -> Parse<(Span, Value)> {
         let key = self.name("a setting")?;
         self.equals("`=`")?;
-        Ok((key, self.value()?))
+        Some((key, self.value()?))
     }
 
     pub(crate) fn equals(&mut self, expected: &'static str) -> Parse<()> {
@@ -49,20 +49,20 @@ impl Parser<'_> {
             ("USER_MODE", Mode::User),
             ("SYSTEM_MODE", Mode::System),
         ] {
-            if self.eat_word(word)? {
-                return Ok(Some(mode));
+            if self.eat_word(word) {
+                return Some(Some(mode));
             }
         }
-        Ok(None)
+        Some(None)
     }
 
     /// What follows `DATA CATEGORY`.
     pub(crate) fn categories(&mut self) -> Parse<Vec<Category>> {
         let mut categories = vec![self.category()?];
-        while self.eat_key(Keyword::And)? {
+        while self.eat_key(Keyword::And) {
             categories.push(self.category()?);
         }
-        Ok(categories)
+        Some(categories)
     }
 
     fn category(&mut self) -> Parse<Category> {
@@ -73,7 +73,7 @@ impl Parser<'_> {
         } else {
             vec![self.name("a category")?]
         };
-        Ok(Category { group, reach, names })
+        Some(Category { group, reach, names })
     }
 
     fn reach(&mut self) -> Parse<Reach> {
@@ -83,42 +83,42 @@ impl Parser<'_> {
             ("BELOW", Reach::Below),
             ("ABOVE_OR_BELOW", Reach::AboveOrBelow),
         ] {
-            if self.eat_word(word)? {
-                return Ok(reach);
+            if self.eat_word(word) {
+                return Some(reach);
             }
         }
         self.fault("AT, ABOVE, BELOW or ABOVE_OR_BELOW")
     }
 
     pub(super) fn group_by(&mut self) -> Parse<Option<Grouping>> {
-        if !self.eat_key(Keyword::Group)? {
-            return Ok(None);
+        if !self.eat_key(Keyword::Group) {
+            return Some(None);
         }
         self.expect(Kind::Key(Keyword::By), "BY after GROUP")?;
         let by_call = self.ahead() == Kind::Open;
         let kind = match () {
-            () if by_call && self.eat_word("ROLLUP")? => GroupKind::Rollup,
-            () if by_call && self.eat_word("CUBE")? => GroupKind::Cube,
+            () if by_call && self.eat_word("ROLLUP") => GroupKind::Rollup,
+            () if by_call && self.eat_word("CUBE") => GroupKind::Cube,
             () => GroupKind::Plain,
         };
         let by = match kind {
             GroupKind::Plain => self.list(Self::grouped)?,
             GroupKind::Rollup | GroupKind::Cube => self.nested(|parser| parser.list(Self::grouped))?,
         };
-        let having = if self.eat_key(Keyword::Having)? { Some(self.condition()?) } else { None };
-        Ok(Some(Grouping { kind, by, having }))
+        let having = if self.eat_key(Keyword::Having) { Some(self.condition()?) } else { None };
+        Some(Some(Grouping { kind, by, having }))
     }
 
     fn grouped(&mut self) -> Parse<Expression> {
         match self.expression()? {
             Expression::Distance(_) => self.fault("a field: rows cannot be grouped by a distance"),
-            other => Ok(other),
+            other => Some(other),
         }
     }
 
     pub(crate) fn order_by(&mut self) -> Parse<Vec<Order>> {
-        if !self.eat_key(Keyword::Order)? {
-            return Ok(Vec::new());
+        if !self.eat_key(Keyword::Order) {
+            return Some(Vec::new());
         }
         self.expect(Kind::Key(Keyword::By), "BY after ORDER")?;
         self.orders()
@@ -137,55 +137,58 @@ impl Parser<'_> {
             _ => None,
         };
         if direction.is_some() {
-            self.take()?;
+            self.take();
         }
         let mut nulls = None;
-        if self.eat_key(Keyword::Nulls)? {
+        if self.eat_key(Keyword::Nulls) {
             nulls = Some(match self.next.kind {
                 Kind::Key(Keyword::First) => Nulls::First,
                 Kind::Key(Keyword::Last) => Nulls::Last,
                 _ => return self.fault("FIRST or LAST"),
             });
-            self.take()?;
+            self.take();
         }
-        Ok(Order { by, direction, nulls })
+        Some(Order { by, direction, nulls })
     }
 
     pub(crate) fn limit(&mut self) -> Parse<Option<u32>> {
-        if self.eat_key(Keyword::Limit)? { self.whole_number(MAX_LIMIT).map(Some) } else { Ok(None) }
+        if self.eat_key(Keyword::Limit) { self.whole_number(MAX_LIMIT).map(Some) } else { Some(None) }
     }
 
     pub(crate) fn offset(&mut self) -> Parse<Option<u32>> {
-        if self.eat_key(Keyword::Offset)? { self.whole_number(MAX_OFFSET).map(Some) } else { Ok(None) }
+        if self.eat_key(Keyword::Offset) { self.whole_number(MAX_OFFSET).map(Some) } else { Some(None) }
     }
 
     /// A whole number without a sign.
     pub(crate) fn whole_number(&mut self, most: u32) -> Parse<u32> {
         let number = if self.at(Kind::Integer) { self.text_of(self.next.span).parse().ok() } else { None };
         match number.filter(|number| *number <= most) {
-            Some(number) => self.take().map(|_| number),
+            Some(number) => {
+                self.take();
+                Some(number)
+            }
             None if most == MAX_OFFSET => self.fault("a whole number of at most 2,000"),
             None => self.fault("a whole number"),
         }
     }
 
     pub(super) fn purpose(&mut self) -> Parse<Option<Purpose>> {
-        if !self.eat_key(Keyword::For)? {
-            return Ok(None);
+        if !self.eat_key(Keyword::For) {
+            return Some(None);
         }
-        if self.eat_word("VIEW")? {
-            return Ok(Some(Purpose::View));
+        if self.eat_word("VIEW") {
+            return Some(Some(Purpose::View));
         }
-        if self.eat_word("REFERENCE")? {
-            return Ok(Some(Purpose::Reference));
+        if self.eat_word("REFERENCE") {
+            return Some(Some(Purpose::Reference));
         }
         self.fault("VIEW or REFERENCE (FOR UPDATE exists in Apex only)")
     }
 
     pub(crate) fn track(&mut self) -> Parse<Track> {
         let mut track = Track::default();
-        if !self.eat_key(Keyword::Update)? {
-            return Ok(track);
+        if !self.eat_key(Keyword::Update) {
+            return Some(track);
         }
         loop {
             let kind = match () {
@@ -196,9 +199,9 @@ impl Parser<'_> {
             if std::mem::replace(kind, true) {
                 return self.fault("TRACKING and VIEWSTAT once each");
             }
-            self.take()?;
-            if !self.eat(Kind::Comma)? {
-                return Ok(track);
+            self.take();
+            if !self.eat(Kind::Comma) {
+                return Some(track);
             }
         }
     }

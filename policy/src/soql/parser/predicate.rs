@@ -3,7 +3,7 @@
 use super::{Parse, Parser, SemiJoins};
 use crate::soql::ast::{Expression, Membership, Picks, Predicate, SemiJoin, Value};
 use crate::soql::keyword::Keyword;
-use crate::soql::lexer::{Fault, Kind, Span};
+use crate::soql::lexer::{Kind, Span};
 
 impl Parser<'_> {
     /// `a AND b AND c`, `a OR b`, `NOT a`, or one predicate. `AND` beside `OR` needs parentheses.
@@ -12,58 +12,59 @@ impl Parser<'_> {
         match self.next.kind {
             Kind::Key(Keyword::And) => {
                 let parts = self.operands(first, Keyword::And)?;
-                if self.at_key(Keyword::Or) { self.mixed() } else { Ok(Predicate::And(parts)) }
+                if self.at_key(Keyword::Or) { self.mixed() } else { Some(Predicate::And(parts)) }
             }
             Kind::Key(Keyword::Or) => {
                 let parts = self.operands(first, Keyword::Or)?;
-                if self.at_key(Keyword::And) { self.mixed() } else { Ok(Predicate::Or(parts)) }
+                if self.at_key(Keyword::And) { self.mixed() } else { Some(Predicate::Or(parts)) }
             }
-            _ => Ok(first),
+            _ => Some(first),
         }
     }
 
     fn operands(&mut self, first: Predicate, joined_by: Keyword) -> Parse<Vec<Predicate>> {
-        let mut parts = vec![first];
-        while self.eat_key(joined_by)? {
+        let mut parts = Vec::with_capacity(USUAL_OPERANDS);
+        parts.push(first);
+        while self.eat_key(joined_by) {
             parts.push(self.operand()?);
         }
-        Ok(parts)
+        Some(parts)
     }
 
-    fn mixed<T>(&self) -> Parse<T> {
+    fn mixed<T>(&mut self) -> Parse<T> {
         self.fault("parentheses where AND and OR meet")
     }
 
     fn operand(&mut self) -> Parse<Predicate> {
-        if !self.eat_key(Keyword::Not)? {
+        if !self.eat_key(Keyword::Not) {
             return self.plain();
         }
         if self.at_key(Keyword::Not) {
             return self.fault("parentheses between NOT and NOT");
         }
-        Ok(Predicate::Not(Box::new(self.plain()?)))
+        Some(Predicate::Not(Box::new(self.plain()?)))
     }
 
     fn plain(&mut self) -> Parse<Predicate> {
         if self.at(Kind::Open) {
-            return Ok(Predicate::Group(Box::new(self.nested(Self::condition)?)));
+            return Some(Predicate::Group(Box::new(self.nested(Self::condition)?)));
         }
         let left = self.expression()?;
         match self.next.kind {
             Kind::Operator(comparison) => {
-                self.take()?;
-                Ok(Predicate::Compare(left, comparison, self.value()?))
+                self.take();
+                Some(Predicate::Compare(left, comparison, self.value()?))
             }
             Kind::Key(Keyword::Like) => {
-                self.take()?;
-                Ok(Predicate::Like(left, self.pattern()?))
+                self.take();
+                Some(Predicate::Like(left, self.pattern()?))
             }
             Kind::Key(Keyword::In) => {
-                self.take()?;
+                self.take();
                 self.members(left, Membership::In)
             }
             Kind::Key(Keyword::Not) => {
-                self.take()?;
+                self.take();
                 self.expect(Kind::Key(Keyword::In), "IN after NOT")?;
                 self.members(left, Membership::NotIn)
             }
@@ -75,7 +76,7 @@ impl Parser<'_> {
 
     fn pattern(&mut self) -> Parse<Span> {
         match self.next.kind {
-            Kind::Text | Kind::Pattern => Ok(self.take()?.span),
+            Kind::Text | Kind::Pattern => Some(self.take().span),
             _ => self.fault("a string after LIKE"),
         }
     }
@@ -86,10 +87,10 @@ impl Parser<'_> {
                 return self.fault("a list of values: no subquery can stand here");
             }
             let inner = self.nested(Self::semi_join)?;
-            return Ok(Predicate::SemiJoin(left, membership, Box::new(inner)));
+            return Some(Predicate::SemiJoin(left, membership, Box::new(inner)));
         }
         let values = self.nested(|parser| parser.list(Self::value))?;
-        Ok(Predicate::In(left, membership, values))
+        Some(Predicate::In(left, membership, values))
     }
 
     fn semi_join(&mut self) -> Parse<SemiJoin> {
@@ -98,47 +99,52 @@ impl Parser<'_> {
         let column = self.path("a field")?;
         self.expect(Kind::Key(Keyword::From), "FROM: a semi-join has one column")?;
         let from = self.source("an object")?;
-        Ok(SemiJoin { scope, column, from, using: self.using()?, condition: self.where_clause()? })
+        Some(SemiJoin { scope, column, from, using: self.using()?, condition: self.where_clause()? })
     }
 
     fn picks(&mut self, left: Expression, picks: Picks) -> Parse<Predicate> {
         let Expression::Path(path) = left else { return self.fault("a comparison of the function's value") };
-        self.take()?;
+        self.take();
         let values = self.nested(|parser| {
             parser.list(|parser| parser.expect(Kind::Text, "a string of pick-list values"))
         })?;
-        Ok(Predicate::Picks(path, picks, values))
+        Some(Predicate::Picks(path, picks, values))
     }
 
     /// A literal.
     pub(crate) fn value(&mut self) -> Parse<Value> {
         match self.next.kind {
-            Kind::Text => Ok(Value::Text(self.take()?.span)),
+            Kind::Text => Some(Value::Text(self.take().span)),
             Kind::Integer | Kind::Number | Kind::Date | Kind::DateTime | Kind::Time => {
-                Ok(Value::Plain(self.take()?.span))
+                Some(Value::Plain(self.take().span))
             }
-            Kind::Key(Keyword::True) => self.take().map(|_| Value::True),
-            Kind::Key(Keyword::False) => self.take().map(|_| Value::False),
-            Kind::Key(Keyword::Null) => self.take().map(|_| Value::Null),
+            Kind::Key(Keyword::True) => self.constant(Value::True),
+            Kind::Key(Keyword::False) => self.constant(Value::False),
+            Kind::Key(Keyword::Null) => self.constant(Value::Null),
             Kind::Word => self.currency_or_formula(),
             Kind::Pattern => self.fault("no `\\%` or `\\_` outside LIKE"),
             _ => self.fault("a literal"),
         }
     }
 
+    fn constant(&mut self, value: Value) -> Parse<Value> {
+        self.take();
+        Some(value)
+    }
+
     fn currency_or_formula(&mut self) -> Parse<Value> {
-        let word = self.take()?.span;
+        let word = self.take().span;
         if let Some(currency) = self.currency(word)? {
-            return Ok(Value::Plain(currency));
+            return Some(Value::Plain(currency));
         }
         let name = self.text_of(word);
         let formula = FORMULAS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         match formula {
-            None => Err(Fault { at: word.start, expected: "a literal: fields are not compared with fields" }),
-            Some((_, Count::None)) => Ok(Value::Formula(word, None)),
+            None => self.fault_at(word, "a literal: fields are not compared with fields"),
+            Some((_, Count::None)) => Some(Value::Formula(word, None)),
             Some((_, Count::Needed)) => {
                 self.expect(Kind::Colon, "`:` and a number")?;
-                Ok(Value::Formula(word, Some(self.expect(Kind::Integer, "a number of periods")?)))
+                Some(Value::Formula(word, Some(self.expect(Kind::Integer, "a number of periods")?)))
             }
         }
     }
@@ -148,20 +154,22 @@ impl Parser<'_> {
         let (code, digits) = self.text_of(word).split_at_checked(3).unwrap_or_default();
         let code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
         if !code || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Ok(None);
+            return Some(None);
         }
         let adjacent =
             matches!(self.next.kind, Kind::Integer | Kind::Number) && self.next.span.start == word.end;
         if !adjacent {
-            return Ok(Some(word).filter(|_| !digits.is_empty()));
+            return Some(Some(word).filter(|_| !digits.is_empty()));
         }
         if !digits.is_empty() && !self.text_of(self.next.span).starts_with('.') {
             return self.fault("a space or a sign after the literal");
         }
-        let number = self.take()?.span;
-        Ok(Some(Span { start: word.start, end: number.end }))
+        let number = self.take().span;
+        Some(Some(Span { start: word.start, end: number.end }))
     }
 }
+
+const USUAL_OPERANDS: usize = 4;
 
 /// Whether a date formula has a number of periods.
 #[derive(Clone, Copy)]

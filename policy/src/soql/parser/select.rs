@@ -3,7 +3,7 @@
 use super::{Parse, Parser};
 use crate::soql::ast::{Expression, FieldsFunction, Item, Select, Source, TypeOf, Using, When};
 use crate::soql::keyword::Keyword;
-use crate::soql::lexer::{Kind, Span};
+use crate::soql::lexer::{Kind, Path};
 
 /// Where a SELECT stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,13 +17,13 @@ impl Parser<'_> {
     pub(crate) fn query(&mut self) -> Parse<Select> {
         let select = self.select(Place::Outermost)?;
         self.end()?;
-        Ok(select)
+        Some(select)
     }
 
     /// `SELECT`, which Salesforce's own parser wants followed by a space.
     pub(super) fn select_word(&mut self) -> Parse<()> {
         let select = self.expect(Kind::Key(Keyword::Select), "SELECT")?;
-        if self.next.span.start == select.end { self.fault("a space after SELECT") } else { Ok(()) }
+        if self.next.span.start == select.end { self.fault("a space after SELECT") } else { Some(()) }
     }
 
     fn select(&mut self, place: Place) -> Parse<Select> {
@@ -37,10 +37,10 @@ impl Parser<'_> {
         let from = self.source("an object or a relationship")?;
         let outermost = place == Place::Outermost;
         let mut parents = Vec::new();
-        while outermost && self.eat(Kind::Comma)? {
+        while outermost && self.eat(Kind::Comma) {
             parents.push(self.source("a relationship")?);
         }
-        Ok(Select {
+        Some(Select {
             scope,
             items,
             from,
@@ -61,28 +61,28 @@ impl Parser<'_> {
         match self.next.kind {
             Kind::Open => {
                 let child = self.child()?;
-                return Ok(Item::Child(Box::new(child), self.alias()?));
+                return Some(Item::Child(Box::new(child), self.alias()?));
             }
             Kind::Key(Keyword::Typeof) if self.starts_typeof() => {
                 let choice = self.type_of()?;
-                return Ok(Item::TypeOf(Box::new(choice), self.alias()?));
+                return Some(Item::TypeOf(Box::new(choice), self.alias()?));
             }
             _ => {}
         }
         let path = self.path("a field")?;
         let expression = if self.at(Kind::Open) {
-            let name = self.text_of(path);
+            let name = self.text_of(path.span);
             if name.eq_ignore_ascii_case("FIELDS") {
-                return Ok(Item::Fields(self.field_set()?));
+                return Some(Item::Fields(self.field_set()?));
             }
             if name.eq_ignore_ascii_case("COUNT") && self.ahead() == Kind::Close {
                 return self.count(place);
             }
-            self.call(path)?
+            self.call(path.span)?
         } else {
             Expression::Path(path)
         };
-        Ok(Item::Expression(expression, self.alias()?))
+        Some(Item::Expression(expression, self.alias()?))
     }
 
     fn child(&mut self) -> Parse<Select> {
@@ -97,8 +97,8 @@ impl Parser<'_> {
         if place == Place::Child {
             return self.fault("a field inside COUNT(..): COUNT() cannot stand in a subquery");
         }
-        self.nested(|_| Ok(()))?;
-        Ok(Item::Count)
+        self.nested(|_| Some(()))?;
+        Some(Item::Count)
     }
 
     fn field_set(&mut self) -> Parse<FieldsFunction> {
@@ -108,8 +108,8 @@ impl Parser<'_> {
                 ("STANDARD", FieldsFunction::Standard),
                 ("CUSTOM", FieldsFunction::Custom),
             ] {
-                if parser.eat_word(word)? {
-                    return Ok(set);
+                if parser.eat_word(word) {
+                    return Some(set);
                 }
             }
             parser.fault("ALL, STANDARD or CUSTOM")
@@ -126,10 +126,10 @@ impl Parser<'_> {
     }
 
     fn type_of(&mut self) -> Parse<TypeOf> {
-        self.take()?;
+        self.take();
         let path = self.path("a relationship")?;
         let mut when = Vec::new();
-        while self.eat_key(Keyword::When)? {
+        while self.eat_key(Keyword::When) {
             let object = self.name("an object")?;
             self.expect(Kind::Key(Keyword::Then), "THEN")?;
             when.push(When { object, fields: self.plain_fields()? });
@@ -137,19 +137,19 @@ impl Parser<'_> {
         if when.is_empty() {
             return self.fault("WHEN");
         }
-        let otherwise = if self.eat_key(Keyword::Else)? { self.plain_fields()? } else { Vec::new() };
+        let otherwise = if self.eat_key(Keyword::Else) { self.plain_fields()? } else { Vec::new() };
         self.expect(Kind::Key(Keyword::End), "END, WHEN or ELSE")?;
-        Ok(TypeOf { path, when, otherwise })
+        Some(TypeOf { path, when, otherwise })
     }
 
-    fn plain_fields(&mut self) -> Parse<Vec<Span>> {
+    fn plain_fields(&mut self) -> Parse<Vec<Path>> {
         self.list(|parser| parser.path("a field"))
     }
 
     /// An item of a FROM list.
     pub(super) fn source(&mut self, expected: &'static str) -> Parse<Source> {
         let path = self.path(expected)?;
-        let alias = if self.eat_key(Keyword::As)? {
+        let alias = if self.eat_key(Keyword::As) {
             match self.alias()? {
                 Some(alias) => Some(alias),
                 None => return self.fault("an alias after AS"),
@@ -157,26 +157,26 @@ impl Parser<'_> {
         } else {
             self.alias()?
         };
-        Ok(Source { path, alias })
+        Some(Source { path, alias })
     }
 
     pub(super) fn using(&mut self) -> Parse<Vec<Using>> {
         let mut using = Vec::new();
-        if !self.eat_key(Keyword::Using)? {
-            return Ok(using);
+        if !self.eat_key(Keyword::Using) {
+            return Some(using);
         }
         self.expect_word("SCOPE", "SCOPE")?;
         using.push(Using::Scope(self.name("a scope")?));
-        while self.eat(Kind::Comma)? {
-            if self.eat_word("SCOPE")? {
+        while self.eat(Kind::Comma) {
+            if self.eat_word("SCOPE") {
                 using.push(Using::Scope(self.name("a scope")?));
-            } else if self.eat_word("LOOKUP")? {
+            } else if self.eat_word("LOOKUP") {
                 using.push(Using::Lookup(self.name("a look-up filter")?));
             } else {
                 return self.fault("SCOPE or LOOKUP");
             }
         }
-        Ok(using)
+        Some(using)
     }
 }
 

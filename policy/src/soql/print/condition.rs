@@ -144,7 +144,7 @@ impl Printer<'_> {
         let edit = self.edit(inner.scope);
         let outer = std::mem::take(&mut self.prefix);
         self.write("SELECT ");
-        self.span(inner.column);
+        self.span(inner.column.span);
         self.write(" FROM ");
         self.source(&inner.from);
         self.using(&inner.using);

@@ -2,7 +2,7 @@
 
 use super::PlaceKind;
 use super::found::{Step, StepSort};
-use super::names::NameError;
+use super::names::{Lookup, NameError, refuse};
 use super::scope::Scope;
 use super::walk::{NAME, NAME_FIELDS, Resolver};
 use crate::names::ApiVersion;
@@ -14,9 +14,9 @@ use crate::soql::lexer::Span;
 
 impl<'a> Resolver<'a> {
     /// A whole query.
-    pub(crate) fn query(&mut self, select: &Select) -> Result<(), NameError> {
-        let object = self.object(select.from.path)?;
-        let mut scope = self.scope((select.scope, PlaceKind::Root), object, &select.from)?;
+    pub(crate) fn query(&mut self, select: &Select) -> Lookup<()> {
+        let object = self.object(select.from.path.span)?;
+        let mut scope = self.scope((select.scope, PlaceKind::Root), object, select.from.alias)?;
         for parent in &select.parents {
             self.parent_source(&mut scope, parent)?;
         }
@@ -24,12 +24,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// An object by name.
-    pub(crate) fn object(&self, name: Span) -> Result<(ObjectId, &'a Object), NameError> {
+    pub(crate) fn object(&self, name: Span) -> Lookup<(ObjectId, &'a Object)> {
         let name = self.word(name);
-        self.schema.look_up(name).ok_or_else(|| NameError::Object(name.to_owned()))
+        self.schema.look_up(name).ok_or_else(|| Box::new(NameError::Object(name.to_owned())))
     }
 
-    fn select(&mut self, scope: &mut Scope<'a>, select: &Select, level: u8) -> Result<(), NameError> {
+    fn select(&mut self, scope: &mut Scope<'a>, select: &Select, level: u8) -> Lookup<()> {
         self.using(&select.using)?;
         self.selecting = true;
         self.items(scope, select, level)?;
@@ -49,11 +49,11 @@ impl<'a> Resolver<'a> {
         self.orders(scope, &select.order)
     }
 
-    pub(crate) fn orders(&mut self, scope: &Scope<'a>, orders: &[Order]) -> Result<(), NameError> {
+    pub(crate) fn orders(&mut self, scope: &Scope<'a>, orders: &[Order]) -> Lookup<()> {
         orders.iter().try_for_each(|order| self.output(scope, &order.by))
     }
 
-    fn items(&mut self, scope: &mut Scope<'a>, select: &Select, level: u8) -> Result<(), NameError> {
+    fn items(&mut self, scope: &mut Scope<'a>, select: &Select, level: u8) -> Lookup<()> {
         let aggregate = select.is_aggregate();
         for item in &select.items {
             match item {
@@ -61,10 +61,10 @@ impl<'a> Resolver<'a> {
                     self.expression(scope, expression)?;
                     let Some(alias) = alias.map(|alias| self.word(alias)) else { continue };
                     if matches!(expression, Expression::Path(_)) && !aggregate {
-                        return Err(NameError::FieldAlias(alias.to_owned()));
+                        return refuse(NameError::FieldAlias(alias.to_owned()));
                     }
                     if scope.outputs.iter().any(|known| known.eq_ignore_ascii_case(alias)) {
-                        return Err(NameError::Ambiguous(alias.to_owned()));
+                        return refuse(NameError::Ambiguous(alias.to_owned()));
                     }
                     scope.outputs.push(alias);
                 }
@@ -91,7 +91,7 @@ impl<'a> Resolver<'a> {
         let named = select.items.iter().filter_map(|item| match item {
             Item::Expression(Expression::Path(path), _) => match self.split(*path) {
                 (field, None) => Some(field),
-                (first, Some(rest)) if scope.is_called(self.word(first)) => Some(rest),
+                (first, Some(rest)) if scope.is_called(self.word(first)) => Some(rest.span),
                 _ => None,
             },
             _ => None,
@@ -102,28 +102,28 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn child(&mut self, outer: &Scope<'a>, select: &Select, level: u8) -> Result<(), NameError> {
+    fn child(&mut self, outer: &Scope<'a>, select: &Select, level: u8) -> Lookup<()> {
         let most = if self.version < DEEP_SUBQUERIES { 2 } else { 5 };
         if level > most {
-            return Err(NameError::Depth { most, version: self.version });
+            return refuse(NameError::Depth { most, version: self.version });
         }
         let of = outer.here.of;
         let (first, rest) = self.split(select.from.path);
         let relationship = match rest {
             None => first,
-            Some(rest) if outer.is_called(self.word(first)) => rest,
-            Some(_) => return Err(NameError::Alias(self.word(first).to_owned())),
+            Some(rest) if outer.is_called(self.word(first)) => rest.span,
+            Some(_) => return refuse(NameError::Alias(self.word(first).to_owned())),
         };
         let name = self.word(relationship);
         let Some(child) = of.child(name) else {
-            return Err(NameError::Child { object: of.name().to_owned(), name: name.to_owned() });
+            return refuse(NameError::Child { object: of.name().to_owned(), name: name.to_owned() });
         };
         let Some((object, of)) = self.schema.look_up(&child.object) else {
-            return Err(NameError::Object(child.object.to_string()));
+            return refuse(NameError::Object(child.object.to_string()));
         };
-        let mut scope = self.scope((select.scope, PlaceKind::Child), (object, of), &select.from)?;
+        let mut scope = self.scope((select.scope, PlaceKind::Child), (object, of), select.from.alias)?;
         let Some(key) = of.find(&child.field) else {
-            return Err(NameError::Field { object: of.name().to_owned(), name: child.field.to_string() });
+            return refuse(NameError::Field { object: of.name().to_owned(), name: child.field.to_string() });
         };
         self.found.field(object, key);
         self.select(&mut scope, select, level)?;
@@ -131,12 +131,12 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    fn type_of(&mut self, scope: &Scope<'a>, choice: &TypeOf) -> Result<(), NameError> {
+    fn type_of(&mut self, scope: &Scope<'a>, choice: &TypeOf) -> Lookup<()> {
         let (here, step) = self.relationship(scope, choice.path)?;
         self.follow(here, step)?;
         let relationship = || self.word(step.relationship).to_owned();
         let Some(reference) = here.of.field(step.key).reference() else {
-            return Err(NameError::Polymorphic { relationship: relationship(), name: String::new() });
+            return refuse(NameError::Polymorphic { relationship: relationship(), name: String::new() });
         };
         let step = Step { sort: StepSort::Polymorphic, ..step };
         for When { object, fields } in &choice.when {
@@ -144,7 +144,7 @@ impl<'a> Resolver<'a> {
             let listed = reference.targets.iter().any(|known| known.eq_ignore_ascii_case(target));
             if !listed && !reference.more {
                 let (relationship, object) = (self.word(step.relationship).to_owned(), target.to_owned());
-                return Err(NameError::Target { relationship, object });
+                return refuse(NameError::Target { relationship, object });
             }
             let there = self.enter(here, step, target)?;
             fields.iter().try_for_each(|field| self.walk(there, *field))?;
@@ -154,16 +154,16 @@ impl<'a> Resolver<'a> {
         }
         let there = self.enter(here, step, NAME)?;
         choice.otherwise.iter().try_for_each(|field| {
-            let name = self.word(*field);
+            let name = self.word(field.span);
             if name.contains('.') || NAME_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 return self.walk(there, *field);
             }
             let (relationship, name) = (self.word(step.relationship).to_owned(), name.to_owned());
-            Err(NameError::Polymorphic { relationship, name })
+            refuse(NameError::Polymorphic { relationship, name })
         })
     }
 
-    pub(crate) fn expression(&mut self, scope: &Scope<'a>, expression: &Expression) -> Result<(), NameError> {
+    pub(crate) fn expression(&mut self, scope: &Scope<'a>, expression: &Expression) -> Lookup<()> {
         match expression {
             Expression::Path(path) | Expression::Call(_, path) | Expression::Nested(_, _, path) => {
                 self.path(scope, *path)
@@ -172,7 +172,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn distance(&mut self, scope: &Scope<'a>, distance: &Distance) -> Result<(), NameError> {
+    fn distance(&mut self, scope: &Scope<'a>, distance: &Distance) -> Lookup<()> {
         self.path(scope, distance.from)?;
         match distance.to {
             Geo::Path(path) => self.path(scope, path),
@@ -182,9 +182,9 @@ impl<'a> Resolver<'a> {
 
     /// What ORDER BY and HAVING name: a column of the select list by its alias, a field, or both when both are
     /// called so.
-    fn output(&mut self, scope: &Scope<'a>, expression: &Expression) -> Result<(), NameError> {
+    fn output(&mut self, scope: &Scope<'a>, expression: &Expression) -> Lookup<()> {
         if let Expression::Path(path) = expression {
-            let name = self.word(*path);
+            let name = self.word(path.span);
             let is_output = scope.outputs.iter().any(|alias| alias.eq_ignore_ascii_case(name));
             if is_output && scope.here.of.find(name).is_none() {
                 return Ok(());
@@ -194,12 +194,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// A condition over rows.
-    pub(crate) fn predicate(&mut self, scope: &Scope<'a>, predicate: &Predicate) -> Result<(), NameError> {
+    pub(crate) fn predicate(&mut self, scope: &Scope<'a>, predicate: &Predicate) -> Lookup<()> {
         self.condition(scope, predicate, Self::expression)
     }
 
     /// A condition over groups.
-    fn having(&mut self, scope: &Scope<'a>, predicate: &Predicate) -> Result<(), NameError> {
+    fn having(&mut self, scope: &Scope<'a>, predicate: &Predicate) -> Lookup<()> {
         self.condition(scope, predicate, Self::output)
     }
 
@@ -207,8 +207,8 @@ impl<'a> Resolver<'a> {
         &mut self,
         scope: &Scope<'a>,
         predicate: &Predicate,
-        left: fn(&mut Self, &Scope<'a>, &Expression) -> Result<(), NameError>,
-    ) -> Result<(), NameError> {
+        left: fn(&mut Self, &Scope<'a>, &Expression) -> Lookup<()>,
+    ) -> Lookup<()> {
         match predicate {
             Predicate::And(parts) | Predicate::Or(parts) => {
                 parts.iter().try_for_each(|part| self.condition(scope, part, left))
@@ -225,16 +225,16 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn semi_join(&mut self, inner: &SemiJoin) -> Result<(), NameError> {
-        let object = self.object(inner.from.path)?;
-        let scope = self.scope((inner.scope, PlaceKind::SemiJoin), object, &inner.from)?;
+    fn semi_join(&mut self, inner: &SemiJoin) -> Lookup<()> {
+        let object = self.object(inner.from.path.span)?;
+        let scope = self.scope((inner.scope, PlaceKind::SemiJoin), object, inner.from.alias)?;
         self.using(&inner.using)?;
         self.path(&scope, inner.column)?;
         inner.condition.as_ref().map_or(Ok(()), |condition| self.predicate(&scope, condition))
     }
 
     /// Filters beside WHERE. Those that are not known could compare anything.
-    fn with(&self, scope: &Scope<'a>, with: &With) -> Result<(), NameError> {
+    fn with(&self, scope: &Scope<'a>, with: &With) -> Lookup<()> {
         let object = scope.here.of.name();
         let (name, known) = match with {
             With::DataCategory(_) | With::Mode(_) => return Ok(()),
@@ -246,7 +246,7 @@ impl<'a> Resolver<'a> {
                 (*name, self.word(*name).eq_ignore_ascii_case("RecordVisibilityContext"))
             }
         };
-        if known { Ok(()) } else { Err(NameError::Filter(format!("WITH {}", self.word(name)))) }
+        if known { Ok(()) } else { refuse(NameError::Filter(format!("WITH {}", self.word(name)))) }
     }
 }
 

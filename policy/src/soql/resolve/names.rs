@@ -4,6 +4,9 @@ use thiserror::Error;
 
 use crate::names::ApiVersion;
 
+/// What a look-up gives. Boxed, for names that are found are many and refusals few.
+pub(crate) type Lookup<T> = Result<T, Box<NameError>>;
+
 /// A name that is unknown, ambiguous, or not allowed where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NameError {
@@ -78,4 +81,8 @@ pub enum NameError {
     /// A filter whose effect is unknown.
     #[error("`{0}` filters in a way that Forcefield does not know")]
     Filter(String),
+}
+
+pub(super) fn refuse<T>(error: NameError) -> Lookup<T> {
+    Err(Box::new(error))
 }

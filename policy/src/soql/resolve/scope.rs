@@ -1,12 +1,12 @@
 //! A scope: one object, what else names may start with there, and what its select list calls its columns.
 
 use super::found::{Anchor, Step, StepSort};
-use super::names::NameError;
+use super::names::{Lookup, NameError, refuse};
 use super::walk::{Here, Resolver};
 use super::{Place, PlaceKind};
 use crate::schema::{Object, ObjectId};
 use crate::soql::ast::{FieldsFunction, ScopeId, Source, Using};
-use crate::soql::lexer::Span;
+use crate::soql::lexer::{Path, Span};
 
 /// One query, subquery, semi-join or condition while its names are looked up.
 pub(crate) struct Scope<'a> {
@@ -28,17 +28,17 @@ pub(super) struct Parent<'a> {
 
 /// Where a path starts, with what remains of it.
 pub(super) enum Start<'s, 'a> {
-    Own(Span),
-    Parent(&'s Parent<'a>, Span),
+    Own(Path),
+    Parent(&'s Parent<'a>, Path),
     /// The first name is both the object and a relationship of it.
-    Namesake(Span),
+    Namesake(Path),
 }
 
 // === impl Scope ===
 
 impl<'a> Scope<'a> {
     /// Takes the part of a path off that only says where it starts.
-    pub(super) fn start(&self, resolver: &Resolver<'a>, path: Span) -> Start<'_, 'a> {
+    pub(super) fn start(&self, resolver: &Resolver<'a>, path: Path) -> Start<'_, 'a> {
         let (first, Some(rest)) = resolver.split(path) else { return Start::Own(path) };
         let name = resolver.word(first);
         if self.alias.is_some_and(|alias| alias.eq_ignore_ascii_case(name)) {
@@ -67,15 +67,15 @@ impl<'a> Scope<'a> {
 
 impl<'a> Resolver<'a> {
     /// The scope of a query, a subquery or a semi-join over a known object.
-    pub(super) fn scope(
+    pub(crate) fn scope(
         &mut self,
         (id, kind): (ScopeId, PlaceKind),
         (object, of): (ObjectId, &'a Object),
-        source: &Source,
-    ) -> Result<Scope<'a>, NameError> {
-        let anchor = Anchor { scope: id, alias: source.alias, from: None, hops: 0, named: Vec::new() };
+        alias: Option<Span>,
+    ) -> Lookup<Scope<'a>> {
+        let anchor = Anchor { scope: id, alias, from: None, hops: 0, named: Vec::new() };
         let place = self.found.place(object, kind, anchor);
-        let alias = source.alias.map(|alias| self.word(alias));
+        let alias = alias.map(|alias| self.word(alias));
         if let Some(alias) = alias {
             self.check_alias(alias, object, of)?;
         }
@@ -94,26 +94,26 @@ impl<'a> Resolver<'a> {
     }
 
     /// An alias must not be anything else, or a path would have two readings.
-    fn check_alias(&self, alias: &str, object: ObjectId, of: &Object) -> Result<(), NameError> {
+    fn check_alias(&self, alias: &str, object: ObjectId, of: &Object) -> Lookup<()> {
         let other_object = self.schema.find(alias).is_some_and(|named| named != object);
         let member = of.find(alias).is_some() || of.parent(alias).is_some() || of.child(alias).is_some();
-        if other_object || member { Err(NameError::Ambiguous(alias.to_owned())) } else { Ok(()) }
+        if other_object || member { refuse(NameError::Ambiguous(alias.to_owned())) } else { Ok(()) }
     }
 
     /// An item of the FROM list after the first: `c.Account a`.
-    pub(super) fn parent_source(&mut self, scope: &mut Scope<'a>, source: &Source) -> Result<(), NameError> {
+    pub(super) fn parent_source(&mut self, scope: &mut Scope<'a>, source: &Source) -> Lookup<()> {
         let (first, rest) = self.split(source.path);
         let name = self.word(first);
         let declared = |parent: &Parent<'a>| parent.alias.eq_ignore_ascii_case(name);
         if rest.is_none() || !(scope.is_called(name) || scope.parents.iter().any(declared)) {
-            return Err(NameError::Alias(name.to_owned()));
+            return refuse(NameError::Alias(name.to_owned()));
         }
         let (from, step) = self.relationship(scope, source.path)?;
         let certain = self.follow(from, step)?;
         let Some(alias) = source.alias.map(|alias| self.word(alias)) else { return Ok(()) };
         let taken = |parent: &Parent<'a>| parent.alias.eq_ignore_ascii_case(alias);
         if scope.is_called(alias) || scope.parents.iter().any(taken) {
-            return Err(NameError::Ambiguous(alias.to_owned()));
+            return refuse(NameError::Ambiguous(alias.to_owned()));
         }
         self.check_alias(alias, scope.here.object, scope.here.of)?;
         if let Some(there) = certain {
@@ -124,12 +124,12 @@ impl<'a> Resolver<'a> {
     }
 
     /// `USING SCOPE` chooses rows by owner. A look-up filter's effect is unknown.
-    pub(super) fn using(&self, using: &[Using]) -> Result<(), NameError> {
+    pub(super) fn using(&self, using: &[Using]) -> Lookup<()> {
         let lookup = using.iter().find_map(|using| match using {
             Using::Scope(_) => None,
             Using::Lookup(name) => Some(*name),
         });
-        lookup.map_or(Ok(()), |name| Err(NameError::Filter(format!("USING LOOKUP {}", self.word(name)))))
+        lookup.map_or(Ok(()), |name| refuse(NameError::Filter(format!("USING LOOKUP {}", self.word(name)))))
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::PlaceKind;
 use super::found::{Anchor, Findings, Step, StepSort};
-use super::names::NameError;
+use super::names::{Lookup, NameError, refuse};
 use super::scope::{Scope, Start};
 use crate::names::ApiVersion;
 use crate::schema::{FieldKind, Object, ObjectId, Schema};
 use crate::soql::ast::ScopeId;
-use crate::soql::lexer::Span;
+use crate::soql::lexer::{Path, Span};
 
 /// Looks up the names of one text.
 pub(crate) struct Resolver<'a> {
@@ -45,18 +45,15 @@ impl<'a> Resolver<'a> {
     }
 
     /// The first name of a path, and the rest.
-    pub(super) fn split(&self, path: Span) -> (Span, Option<Span>) {
-        match self.word(path).bytes().position(|byte| byte == b'.') {
-            None => (path, None),
-            Some(dot) => {
-                let dot = path.start + dot as u32;
-                (Span { start: path.start, end: dot }, Some(Span { start: dot + 1, end: path.end }))
-            }
-        }
+    pub(super) fn split(&self, path: Path) -> (Span, Option<Path>) {
+        path.split(self.text)
     }
 
     /// Notes everything that a field path of a scope touches.
-    pub(crate) fn path(&mut self, scope: &Scope<'a>, path: Span) -> Result<(), NameError> {
+    pub(crate) fn path(&mut self, scope: &Scope<'a>, path: Path) -> Lookup<()> {
+        if path.is_name() {
+            return self.field(scope.here, path.span);
+        }
         match scope.start(self, path) {
             Start::Own(rest) => self.walk(scope.here, rest),
             Start::Parent(parent, rest) => self.step(parent.from, parent.step, rest),
@@ -65,29 +62,28 @@ impl<'a> Resolver<'a> {
     }
 
     /// The relationship at the end of a path: where it starts, and what it is. Its key is not noted yet.
-    pub(super) fn relationship(
-        &mut self,
-        scope: &Scope<'a>,
-        path: Span,
-    ) -> Result<(Here<'a>, Step), NameError> {
+    pub(super) fn relationship(&mut self, scope: &Scope<'a>, path: Path) -> Lookup<(Here<'a>, Step)> {
         let (mut here, mut rest) = match scope.start(self, path) {
             Start::Own(rest) => (scope.here, rest),
             Start::Parent(parent, rest) => match self.follow(parent.from, parent.step)? {
                 Some(there) => (there, rest),
-                None => return Err(self.polymorphic_error(parent.step, rest)),
+                None => return refuse(self.polymorphic_error(parent.step, rest.span)),
             },
-            Start::Namesake(_) => return Err(NameError::Ambiguous(self.word(path).to_owned())),
+            Start::Namesake(_) => return refuse(NameError::Ambiguous(self.word(path.span).to_owned())),
         };
         loop {
             let (first, after) = self.split(rest);
             let step = self.step_of(here, first)?;
             let Some(after) = after else { return Ok((here, step)) };
-            here = self.follow(here, step)?.ok_or_else(|| self.polymorphic_error(step, after))?;
+            here = match self.follow(here, step)? {
+                Some(there) => there,
+                None => return refuse(self.polymorphic_error(step, after.span)),
+            };
             rest = after;
         }
     }
 
-    pub(super) fn walk(&mut self, here: Here<'a>, path: Span) -> Result<(), NameError> {
+    pub(super) fn walk(&mut self, here: Here<'a>, path: Path) -> Lookup<()> {
         match self.split(path) {
             (field, None) => self.field(here, field),
             (first, Some(rest)) => {
@@ -97,15 +93,18 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn step_of(&self, here: Here<'a>, relationship: Span) -> Result<Step, NameError> {
+    fn step_of(&self, here: Here<'a>, relationship: Span) -> Lookup<Step> {
         let name = self.word(relationship);
         let Some(key) = here.of.parent(name) else {
-            return Err(NameError::Relationship { object: here.of.name().to_owned(), name: name.to_owned() });
+            return refuse(NameError::Relationship {
+                object: here.of.name().to_owned(),
+                name: name.to_owned(),
+            });
         };
         Ok(Step { place: here.place, key, relationship, sort: StepSort::of(name, here.of) })
     }
 
-    fn step(&mut self, here: Here<'a>, step: Step, rest: Span) -> Result<(), NameError> {
+    fn step(&mut self, here: Here<'a>, step: Step, rest: Path) -> Lookup<()> {
         match self.follow(here, step)? {
             Some(there) => self.walk(there, rest),
             None => self.polymorphic(here, step, rest),
@@ -113,15 +112,15 @@ impl<'a> Resolver<'a> {
     }
 
     /// Goes over a relationship, which reads its key. `None` when it may lead to several objects.
-    pub(super) fn follow(&mut self, here: Here<'a>, step: Step) -> Result<Option<Here<'a>>, NameError> {
+    pub(super) fn follow(&mut self, here: Here<'a>, step: Step) -> Lookup<Option<Here<'a>>> {
         self.found.field(here.object, step.key);
         if here.hops >= MAX_HOPS {
-            return Err(NameError::Hops(self.word(step.relationship).to_owned()));
+            return refuse(NameError::Hops(self.word(step.relationship).to_owned()));
         }
         if !self.found.has_parent(here.place, step.key) {
             self.relationships += 1;
             if self.relationships > MAX_RELATIONSHIPS {
-                return Err(NameError::Relationships);
+                return refuse(NameError::Relationships);
             }
         }
         match here.of.field(step.key).reference().map(|reference| (&*reference.targets, reference.more)) {
@@ -133,9 +132,9 @@ impl<'a> Resolver<'a> {
     }
 
     /// A place that a relationship leads to.
-    pub(super) fn enter(&mut self, from: Here<'a>, step: Step, target: &str) -> Result<Here<'a>, NameError> {
+    pub(super) fn enter(&mut self, from: Here<'a>, step: Step, target: &str) -> Lookup<Here<'a>> {
         let Some((object, of)) = self.schema.look_up(target) else {
-            return Err(NameError::Object(target.to_owned()));
+            return refuse(NameError::Object(target.to_owned()));
         };
         let hops = from.hops + 1;
         if let Some(place) = self.found.parent(from.place, step.key, object) {
@@ -150,7 +149,7 @@ impl<'a> Resolver<'a> {
 
     /// The rest of a path after a relationship that may point at several objects. It may use what the virtual object
     /// `Name` has; the type of the target is told by the key alone.
-    fn polymorphic(&mut self, here: Here<'a>, step: Step, rest: Span) -> Result<(), NameError> {
+    fn polymorphic(&mut self, here: Here<'a>, step: Step, rest: Path) -> Lookup<()> {
         let (first, after) = self.split(rest);
         let name = self.word(first);
         if after.is_none() && name.eq_ignore_ascii_case("Type") {
@@ -158,11 +157,11 @@ impl<'a> Resolver<'a> {
         }
         let members: &[&str] = if after.is_some() { &NAME_PARENTS } else { &NAME_FIELDS };
         if !members.iter().any(|member| member.eq_ignore_ascii_case(name)) {
-            return Err(self.polymorphic_error(step, first));
+            return refuse(self.polymorphic_error(step, first));
         }
         let step = Step { sort: StepSort::Polymorphic, ..step };
         let Some(reference) = here.of.field(step.key).reference() else {
-            return Err(self.polymorphic_error(step, first));
+            return refuse(self.polymorphic_error(step, first));
         };
         if reference.more || reference.targets.is_empty() {
             let there = self.enter(here, step, NAME)?;
@@ -177,7 +176,7 @@ impl<'a> Resolver<'a> {
                 self.walk(there, rest)?;
             }
         }
-        if found { Ok(()) } else { Err(self.polymorphic_error(step, first)) }
+        if found { Ok(()) } else { refuse(self.polymorphic_error(step, first)) }
     }
 
     fn polymorphic_error(&self, step: Step, name: Span) -> NameError {
@@ -187,7 +186,7 @@ impl<'a> Resolver<'a> {
 
     /// A path whose first name is the object and a relationship of it. What resolves only one way is read that way;
     /// what resolves both ways needs both.
-    fn namesake(&mut self, here: Here<'a>, path: Span, rest: Span) -> Result<(), NameError> {
+    fn namesake(&mut self, here: Here<'a>, path: Path, rest: Path) -> Lookup<()> {
         let (next, after) = self.split(rest);
         let name = self.word(next);
         let has =
@@ -204,10 +203,10 @@ impl<'a> Resolver<'a> {
         if related { self.walk(here, path) } else { Ok(()) }
     }
 
-    pub(super) fn field(&mut self, here: Here<'a>, field: Span) -> Result<(), NameError> {
+    pub(super) fn field(&mut self, here: Here<'a>, field: Span) -> Lookup<()> {
         let name = self.word(field);
         let Some(id) = here.of.find(name) else {
-            return Err(NameError::Field { object: here.of.name().to_owned(), name: name.to_owned() });
+            return refuse(NameError::Field { object: here.of.name().to_owned(), name: name.to_owned() });
         };
         self.found.field(here.object, id);
         if self.selecting && matches!(here.of.field(id).kind(), FieldKind::Address | FieldKind::Location) {
