@@ -116,6 +116,11 @@ impl std::fmt::Debug for Span {
 // === impl Path ===
 
 impl Path {
+    /// The path as it was written.
+    pub(crate) fn of(self, text: &str) -> &str {
+        self.span.of(text)
+    }
+
     /// The first name, and the path after it.
     pub(crate) fn split(self, text: &str) -> (Span, Option<Self>) {
         let first = Span { start: self.span.start, end: self.first_end };
