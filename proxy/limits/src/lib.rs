@@ -1,1 +1,29 @@
-//! Request rates, concurrency, row and byte budgets, the ledger of cursors and jobs.
+//! How much an integration may do, and what is its own.
+//!
+//! Requests per time and at once ([`Limits::admit`]), rows and bytes per sliding window, counted while an answer
+//! streams ([`Lease::count`], [`RowCounter`]), and the [`Ledger`] of cursors and jobs that each identity created
+//! ([`HandleScanner`] finds them in answers). What was spent survives a crash and a reload of the configuration.
+//!
+//! Time comes from a clock type parameter; nothing on the way of a request does I/O but the ledger's durable writes
+//! and, once per chunk of a large answer, one append to the journal of what was spent.
+
+mod account;
+mod handles;
+mod journal;
+mod json;
+mod keeper;
+mod ledger;
+mod limits;
+mod meter;
+mod ring;
+mod rows;
+mod store;
+mod time;
+mod xml;
+
+pub use handles::{Format, HandleScanner, Issued};
+pub use ledger::{Entry, HandleKey, Ledger, LedgerError};
+pub use limits::{Limits, OpenError};
+pub use meter::{Counted, Exceeded, Lease, Meter, Spend, Spent};
+pub use rows::RowCounter;
+pub use time::Clock;

@@ -1,0 +1,387 @@
+//! The ledger of cursors and jobs: who created each, and what it reads.
+//!
+//! Salesforce gives a query locator or a job to its user, not to a client, so any integration that shares the user
+//! could page another's cursor or download another's export (reference, sections 3.3 and 5.4). What is not in here
+//! under the caller's name does not exist for the caller.
+
+mod entry;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use forcefield_policy::names::IdentityName;
+use forcefield_policy::request::{Handle, HandleKind, Origin};
+use jiff::Timestamp;
+use redb::ReadableTable;
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use crate::handles::Issued;
+use crate::keeper::{Order, Shared};
+use crate::store::{DEFERRED, HANDLES, OWNED, StoreError, Tables};
+use crate::time::timestamp;
+use entry::{Kept, kind, tag};
+
+/// The ledger.
+#[derive(Clone)]
+pub struct Ledger(Arc<Shared>);
+
+/// What names a handle.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HandleKey {
+    /// What it is.
+    pub kind: HandleKind,
+    /// Its id, as in [`Handle::id`].
+    pub id: Box<str>,
+}
+
+/// What the ledger holds about one handle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What names it.
+    pub key: HandleKey,
+    /// Who created it.
+    pub identity: IdentityName,
+    /// What it reads or writes.
+    pub origin: Origin,
+    /// When it was first recorded.
+    pub created: Timestamp,
+    /// Until when the org keeps it as evidence, if its owner has deleted it.
+    pub deferred: Option<Timestamp>,
+}
+
+/// A change of the ledger that was not made, or a question it could not answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LedgerError {
+    /// Another identity created it.
+    #[error("it belongs to another identity")]
+    Foreign,
+    /// It is not in the ledger.
+    #[error("it is not in the ledger")]
+    Unknown,
+    /// The identity has as many jobs as the ledger keeps for one.
+    #[error("the identity has more jobs than the ledger keeps; delete finished ones")]
+    Full,
+    /// More changes wait than the store can make.
+    #[error("the ledger is busy; try again")]
+    Busy,
+    /// The store failed.
+    #[error("the ledger cannot be read or written: {0}")]
+    Store(String),
+}
+
+/// How long the org keeps a cursor (reference, section 3.3).
+const LOCATORS_LIVE: Duration = Duration::from_secs(2 * 24 * 3600);
+/// How long the org keeps a job (reference, section 5.5), and a day for evidence.
+const JOBS_LIVE: Duration = Duration::from_secs(8 * 24 * 3600);
+/// How long a deferred deletion may be overdue before it is given up.
+const DEFERRED_LIVE: Duration = Duration::from_secs(2 * 24 * 3600);
+/// Cursors kept for one identity; the oldest goes when a new one comes.
+const MOST_LOCATORS: u64 = 20_000;
+/// Jobs kept for one identity and kind: Salesforce allows 10,000 a day.
+const MOST_JOBS: u64 = 100_000;
+/// Entries removed in one sweep.
+const SWEEP: usize = 2_000;
+
+// === impl Ledger ===
+
+impl Ledger {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Records that an answer gives a handle to `identity`. Durable when this returns, so that the answer may go on.
+    ///
+    /// The first offset that a locator is issued with is its batch size: later ones may be any multiple of it.
+    /// Recording the same handle again, page after page, costs a look only.
+    ///
+    /// # Errors
+    /// [`LedgerError::Foreign`] when another identity has it: then the answer must not go on.
+    pub async fn record(
+        &self,
+        identity: &IdentityName,
+        issued: Issued,
+        origin: Origin,
+    ) -> Result<(), LedgerError> {
+        let Issued { key, offset } = issued;
+        let now = self.0.time.now();
+        if let Some(kept) = self.kept(&key)? {
+            kept.owned_by(identity)?;
+            if kept.deferred.is_none() && kept.origin == origin && kept.accepts(offset) {
+                return Ok(());
+            }
+        }
+        let identity = identity.clone();
+        self.change(move |tables| {
+            let mut kept = match get(tables, &key)? {
+                Some(kept) if !kept.is_over(now) => {
+                    kept.owned_by(&identity)?;
+                    kept
+                }
+                over => {
+                    over.map_or(Ok(()), |over| remove(tables, &key, &over))?;
+                    make_room(tables, &identity, key.kind)?;
+                    Kept::new(&identity, now, lifetime(key.kind))
+                }
+            };
+            kept.origin = origin;
+            kept.issue(offset);
+            put(tables, &key, &kept)
+        })
+        .await
+    }
+
+    /// What the ledger holds for a handle that `identity` uses: `None` when it is not its own, not known, deleted,
+    /// or a locator with an offset that was never issued.
+    ///
+    /// # Errors
+    /// The store cannot be read: the request must be refused.
+    pub fn look_up(&self, identity: &IdentityName, handle: &Handle) -> Result<Option<Origin>, LedgerError> {
+        let kept = self.kept(&HandleKey::from(handle))?;
+        let own = kept.filter(|kept| kept.owned_by(identity).is_ok() && kept.deferred.is_none());
+        Ok(own.filter(|kept| kept.accepts(handle.offset)).map(|kept| kept.origin))
+    }
+
+    /// Who created a handle, also when it was deleted and is kept as evidence.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn owner(&self, key: &HandleKey) -> Result<Option<IdentityName>, LedgerError> {
+        Ok(self.kept(key)?.and_then(|kept| IdentityName::try_from(&*kept.identity).ok()))
+    }
+
+    /// Adds to what a handle reads: a Bulk 1.0 query job learns its SOQL from its batches. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unknown`] and [`LedgerError::Foreign`].
+    pub async fn amend(
+        &self,
+        identity: &IdentityName,
+        key: HandleKey,
+        reads: Vec<(String, Vec<String>)>,
+    ) -> Result<(), LedgerError> {
+        self.update(identity, key, move |_, _, kept| {
+            entry::add_reads(&mut kept.origin.reads, reads);
+            Ok(())
+        })
+        .await
+    }
+
+    /// The handles of one kind that an identity has, oldest first, those deleted and kept as evidence included.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn list(&self, identity: &IdentityName, kind: HandleKind) -> Result<Vec<Entry>, LedgerError> {
+        let (tag, now) = (tag(kind), self.0.time.now());
+        let read = self.0.store.read()?;
+        let (owned, handles) = (read.open_table(OWNED)?, read.open_table(HANDLES)?);
+        let mut entries = Vec::new();
+        for row in owned.range((identity.as_str(), tag, now.as_secs() + 1, "")..)? {
+            let (key, _) = row?;
+            let (owner, of, _, id) = key.value();
+            if owner != identity.as_str() || of != tag {
+                break;
+            }
+            if let Some(value) = handles.get((tag, id))? {
+                let kept: Kept = serde_json::from_slice(value.value())?;
+                entries.extend(kept.entry(HandleKey { kind, id: id.into() }));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Forgets a handle: the org has deleted it. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unknown`] and [`LedgerError::Foreign`].
+    pub async fn delete(&self, identity: &IdentityName, key: HandleKey) -> Result<(), LedgerError> {
+        let identity = identity.clone();
+        self.change(move |tables| {
+            let kept = get(tables, &key)?.ok_or(LedgerError::Unknown)?;
+            kept.owned_by(&identity)?;
+            remove(tables, &key, &kept)
+        })
+        .await
+    }
+
+    /// Notes that its owner deleted a job, which stays at the org as evidence for a while: gone for the client,
+    /// given by [`Ledger::due`] when the time has come. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unknown`], also when it was deleted before, and [`LedgerError::Foreign`].
+    pub async fn defer(
+        &self,
+        identity: &IdentityName,
+        key: HandleKey,
+        evidence: Duration,
+    ) -> Result<(), LedgerError> {
+        let until = self.0.time.now() + evidence;
+        self.update(identity, key, move |tables, key, kept| {
+            tables.deferred.insert((until.as_secs(), tag(key.kind), &*key.id), ())?;
+            kept.deferred = Some(until.as_secs());
+            kept.expires = kept.expires.max((until + DEFERRED_LIVE).as_secs());
+            Ok(())
+        })
+        .await
+    }
+
+    /// The jobs that are to be deleted at the org now: [`Ledger::delete`] them when that is done.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn due(&self) -> Result<Vec<Entry>, LedgerError> {
+        let now = self.0.time.now().as_secs();
+        let read = self.0.store.read()?;
+        let (deferred, handles) = (read.open_table(DEFERRED)?, read.open_table(HANDLES)?);
+        let mut entries = Vec::new();
+        for row in deferred.range(..(now + 1, 0, ""))? {
+            let (row, _) = row?;
+            let (_, tag, id) = row.value();
+            if let (Some(kind), Some(value)) = (kind(tag), handles.get((tag, id))?) {
+                let kept: Kept = serde_json::from_slice(value.value())?;
+                entries.extend(kept.entry(HandleKey { kind, id: id.into() }));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// What is kept and not over.
+    fn kept(&self, key: &HandleKey) -> Result<Option<Kept>, LedgerError> {
+        let handles = self.0.store.read()?.open_table(HANDLES)?;
+        let Some(value) = handles.get((tag(key.kind), &*key.id))? else { return Ok(None) };
+        let kept: Kept = serde_json::from_slice(value.value())?;
+        Ok(Some(kept).filter(|kept| !kept.is_over(self.0.time.now())))
+    }
+
+    /// Changes an entry that is the identity's own and not deleted.
+    async fn update(
+        &self,
+        identity: &IdentityName,
+        key: HandleKey,
+        change: impl FnOnce(&mut Tables<'_>, &HandleKey, &mut Kept) -> Result<(), LedgerError> + Send + 'static,
+    ) -> Result<(), LedgerError> {
+        let (identity, now) = (identity.clone(), self.0.time.now());
+        self.change(move |tables| {
+            let live = |kept: &Kept| !kept.is_over(now) && kept.deferred.is_none();
+            let mut kept = get(tables, &key)?.filter(live).ok_or(LedgerError::Unknown)?;
+            kept.owned_by(&identity)?;
+            remove(tables, &key, &kept)?;
+            change(tables, &key, &mut kept)?;
+            put(tables, &key, &kept)
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        change: impl FnOnce(&mut Tables<'_>) -> Result<(), LedgerError> + Send + 'static,
+    ) -> Result<(), LedgerError> {
+        let (done, outcome) = oneshot::channel();
+        if !self.0.order(Order::Change(Box::new(change), done)) {
+            return Err(LedgerError::Busy);
+        }
+        outcome.await.map_err(|_| LedgerError::Store("its thread has ended".to_owned()))?
+    }
+}
+
+/// Removes what is over.
+pub(crate) fn sweep(tables: &mut Tables<'_>, now: Duration) -> Result<(), StoreError> {
+    let mut over = Vec::new();
+    for row in tables.expiry.range(..(now.as_secs() + 1, 0, ""))?.take(SWEEP) {
+        let (key, _) = row?;
+        let (_, tag, id) = key.value();
+        over.extend(kind(tag).map(|kind| HandleKey { kind, id: id.into() }));
+    }
+    for key in over {
+        let failed = |error: LedgerError| StoreError::from(std::io::Error::other(error));
+        if let Some(kept) = get(tables, &key).map_err(failed)? {
+            remove(tables, &key, &kept).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn lifetime(kind: HandleKind) -> Duration {
+    match kind {
+        HandleKind::Locator => LOCATORS_LIVE,
+        HandleKind::QueryJob
+        | HandleKind::IngestJob
+        | HandleKind::ClassicJob
+        | HandleKind::ReportInstance
+        | HandleKind::Deployment => JOBS_LIVE,
+    }
+}
+
+/// Makes sure that one more handle may be kept for an identity.
+fn make_room(tables: &mut Tables<'_>, identity: &IdentityName, kind: HandleKind) -> Result<(), LedgerError> {
+    let count = tables.counts.get((identity.as_str(), tag(kind)))?.map_or(0, |count| count.value());
+    if kind != HandleKind::Locator {
+        return if count < MOST_JOBS { Ok(()) } else { Err(LedgerError::Full) };
+    }
+    if count < MOST_LOCATORS {
+        return Ok(());
+    }
+    let oldest = tables.owned.range((identity.as_str(), tag(kind), 0, "")..)?.next().transpose()?;
+    let oldest = oldest.map(|(key, _)| HandleKey { kind, id: key.value().3.into() });
+    match oldest {
+        Some(key) => match get(tables, &key)? {
+            Some(kept) => remove(tables, &key, &kept),
+            None => Ok(()),
+        },
+        None => Ok(()),
+    }
+}
+
+fn get(tables: &Tables<'_>, key: &HandleKey) -> Result<Option<Kept>, LedgerError> {
+    let value = tables.handles.get((tag(key.kind), &*key.id))?;
+    Ok(value.map(|value| serde_json::from_slice(value.value())).transpose()?)
+}
+
+/// Writes an entry and what finds it. One that is there already must have the same expiry, or be removed before.
+fn put(tables: &mut Tables<'_>, key: &HandleKey, kept: &Kept) -> Result<(), LedgerError> {
+    let (tag, id) = (tag(key.kind), &*key.id);
+    let known = tables.handles.insert((tag, id), serde_json::to_vec(kept)?.as_slice())?.is_some();
+    tables.owned.insert((&*kept.identity, tag, kept.expires, id), ())?;
+    tables.expiry.insert((kept.expires, tag, id), ())?;
+    if !known {
+        let count = tables.counts.get((&*kept.identity, tag))?.map_or(0, |count| count.value());
+        tables.counts.insert((&*kept.identity, tag), count + 1)?;
+    }
+    Ok(())
+}
+
+fn remove(tables: &mut Tables<'_>, key: &HandleKey, kept: &Kept) -> Result<(), LedgerError> {
+    let (tag, id) = (tag(key.kind), &*key.id);
+    tables.handles.remove((tag, id))?;
+    tables.owned.remove((&*kept.identity, tag, kept.expires, id))?;
+    tables.expiry.remove((kept.expires, tag, id))?;
+    if let Some(until) = kept.deferred {
+        tables.deferred.remove((until, tag, id))?;
+    }
+    let count = tables.counts.get((&*kept.identity, tag))?.map_or(0, |count| count.value());
+    tables.counts.insert((&*kept.identity, tag), count.saturating_sub(1))?;
+    Ok(())
+}
+
+// === impl HandleKey and others ===
+
+impl From<&Handle> for HandleKey {
+    fn from(handle: &Handle) -> Self {
+        Self { kind: handle.kind, id: handle.id.clone() }
+    }
+}
+
+impl<E: Into<StoreError>> From<E> for LedgerError {
+    fn from(error: E) -> Self {
+        Self::Store(error.into().to_string())
+    }
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ledger")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The room's door: every identity's meter, the ledger, and the state that both live in.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+
+use arc_swap::ArcSwap;
+use forcefield_config::config::Identity;
+use forcefield_policy::decision::Permit;
+use forcefield_policy::names::IdentityName;
+use forcefield_policy::request::Rows;
+use thiserror::Error;
+
+use crate::keeper::{Keeper, Order, Shared};
+use crate::ledger::Ledger;
+use crate::meter::{Exceeded, Lease, Meter, Spend};
+use crate::store::StoreError;
+use crate::time::Clock;
+
+/// The limits of all identities.
+///
+/// Dropping it writes down what was spent; leases that are still out go on counting in memory and in the journal.
+pub struct Limits {
+    meters: ArcSwap<HashMap<IdentityName, Arc<Meter>>>,
+    shared: Arc<Shared>,
+    ledger: Ledger,
+    _keeper: Keeper,
+}
+
+/// The state cannot be opened or written.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct OpenError(#[from] StoreError);
+
+// === impl Limits ===
+
+impl Limits {
+    /// Opens the state under `folder` (made when it is not there), takes over what ended processes left in it, and
+    /// makes the meters. Another process may have the same folder open, as while one hands over to the next: each
+    /// sees what the other spends up to a second late.
+    ///
+    /// # Errors
+    /// The state cannot be read or written, or another version of Forcefield wrote it.
+    pub fn open(
+        folder: &Path,
+        identities: &BTreeMap<IdentityName, Identity>,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
+        let (shared, keeper) = Shared::open(folder.to_owned(), lane(&clock), clock)?;
+        let limits = Self {
+            meters: ArcSwap::default(),
+            ledger: Ledger::new(Arc::clone(&shared)),
+            shared,
+            _keeper: keeper,
+        };
+        limits.reload(identities);
+        Ok(limits)
+    }
+
+    /// Takes up a changed configuration. What was spent stays spent, requests under way stay counted, and a rate
+    /// that did not change goes on where it was.
+    pub fn reload(&self, identities: &BTreeMap<IdentityName, Identity>) {
+        let before = self.meters.load();
+        let meter = |(name, identity): (&IdentityName, &Identity)| {
+            let before = before.get(name).map(Arc::as_ref);
+            let meter = Meter::new(&self.shared, name, &identity.limits, &identity.exports, before);
+            (name.clone(), Arc::new(meter))
+        };
+        self.meters.store(Arc::new(identities.iter().map(meter).collect()));
+    }
+
+    /// Lets a permitted request in.
+    ///
+    /// # Errors
+    /// It comes too fast, too many are under way, or a budget that its answer counts against is spent.
+    pub fn admit(&self, identity: &IdentityName, permit: &Permit) -> Result<Lease, Exceeded> {
+        let meters = self.meters.load();
+        let meter = meters.get(identity).ok_or(Exceeded::Unknown)?;
+        let mut objects = Vec::new();
+        if permit.is_export() && meter.counts_exports() {
+            objects.extend_from_slice(&permit.reading().objects);
+            for handle in permit.handles() {
+                let origin = self.ledger.look_up(identity, handle).map_err(|_| Exceeded::Unavailable)?;
+                let reads = origin.into_iter().flat_map(|origin| origin.reads);
+                objects.extend(reads.map(|(object, _)| object));
+            }
+        }
+        let rows = permit.answer().rows != Rows::None;
+        meter.admit(&self.shared, rows, objects.iter().map(String::as_str))
+    }
+
+    /// The ledger of cursors and jobs.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What each configured identity has spent, by name.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Spend> {
+        let now = self.shared.time.now();
+        let mut spend: Vec<Spend> = self.meters.load().values().map(|meter| meter.spend(now)).collect();
+        spend.sort_by(|one, other| one.identity.cmp(&other.identity));
+        spend
+    }
+
+    /// Whether what is spent can be written down; while it cannot, requests are refused.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.shared.is_writable()
+    }
+
+    /// Writes everything that was spent to the disk now. Waits for it: not for the way of a request.
+    ///
+    /// # Errors
+    /// The state cannot be written.
+    pub fn flush(&self) -> Result<(), OpenError> {
+        let (done, outcome) = sync_channel(1);
+        let lost = || StoreError::from(std::io::Error::other("its thread has ended"));
+        if !self.shared.order(Order::Flush(done)) {
+            return Err(lost().into());
+        }
+        Ok(outcome.recv().map_err(|_| lost())??)
+    }
+}
+
+impl std::fmt::Debug for Limits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Limits").field("meters", &self.meters.load().len()).finish_non_exhaustive()
+    }
+}
+
+/// A name for this opening of the state that no other has.
+fn lane(clock: &Clock) -> String {
+    static OPENED: AtomicU64 = AtomicU64::new(0);
+    let opened = OPENED.fetch_add(1, Ordering::Relaxed);
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), opened);
+    format!("{:016}-{}-{random:016x}", clock.wall_seconds(), std::process::id())
+}
+
+#[cfg(test)]
+mod tests;
