@@ -93,6 +93,8 @@ pub enum State {
     Redis {
         /// `redis://host:port`, or `rediss://` with TLS.
         url: String,
+        /// Its password.
+        password: Option<SecretRef>,
         /// The folder.
         path: PathBuf,
     },

@@ -1,0 +1,239 @@
+//! `forcefield.yaml` as it is written. The descriptions are those of the schema and of `docs/configuration.md`.
+
+pub(crate) mod identity;
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use forcefield_policy::names::ApiVersions;
+use ipnet::IpNet;
+use serde_json::{Value as Json, json};
+
+use crate::config::{CertificateMatch, OrgUrl, Role, WhenFull};
+use crate::problem::Report;
+use crate::read::{
+    At, CertificateName, HttpProxyUrl, HttpsUrl, Lasting, Name, OrgId, Placed, Read, RedisUrl, Required,
+    Table, record,
+};
+use crate::secret::SecretRef;
+use crate::yaml::{Node, Value};
+
+record! {
+    /// forcefield.yaml
+    Main {
+        /// Where Forcefield listens.
+        listen: Listen,
+        /// Further certificates of `listen.proxy`, chosen by the name that the client asks for (SNI).
+        certificates: Vec<NamedCertificate>,
+        /// Where state is kept; `{ path: state/ }` when absent.
+        state: Option<Placed<State>>,
+        /// Where records go; `{ path: audit/, when_full: block }` when absent.
+        audit: Option<Audit>,
+        /// The Salesforce orgs, by a name of your choice.
+        orgs: Required<Table<Name, Placed<Org>>>,
+        /// The places that exports may go, by a name of your choice.
+        destinations: Table<Name, Placed<Destination>>,
+        /// Who issues workload JWTs, by a name of your choice.
+        issuers: Table<Name, Placed<Issuer>>,
+        /// The people who may act through the control plane.
+        responders: Vec<Placed<Responder>>,
+        /// The folder of the integrations, one `.yaml` file each; `identities/` when absent.
+        identities: Option<At<PathBuf>>,
+        /// Deadlines and caps of the proxy listener.
+        timeouts: Option<Timeouts>,
+    }
+}
+
+record! {
+    /// listen
+    Listen {
+        /// Where integrations call.
+        proxy: TlsListener,
+        /// Where responders call.
+        control: Option<TlsListener>,
+        /// Prometheus text, `/healthz` and `/readyz`, without TLS.
+        metrics: Option<PlainListener>,
+        /// CONNECT for clients whose Salesforce hosts are fixed.
+        connect: Option<PlainListener>,
+    }
+}
+
+record! {
+    /// listen.proxy, listen.control
+    TlsListener {
+        /// The address to listen on; port 0 is any free one.
+        address: At<SocketAddr>,
+        /// The certificate that it shows, and the clients that it knows.
+        tls: Tls,
+    }
+}
+
+record! {
+    /// listen.metrics, listen.connect
+    PlainListener {
+        /// The address to listen on; port 0 is any free one.
+        address: At<SocketAddr>,
+    }
+}
+
+record! {
+    /// listen.*.tls
+    Tls {
+        /// The certificate chain, PEM.
+        certificate: At<SecretRef>,
+        /// Its private key, PEM.
+        key: At<SecretRef>,
+        /// The CAs of client certificates, PEM. With it a client certificate is asked for, never required.
+        client_ca: Option<At<SecretRef>>,
+    }
+}
+
+record! {
+    /// certificates
+    NamedCertificate {
+        /// The host names it is shown for.
+        names: Required<Vec<At<CertificateName>>>,
+        /// The certificate chain, PEM.
+        certificate: At<SecretRef>,
+        /// Its private key, PEM.
+        key: At<SecretRef>,
+    }
+}
+
+record! {
+    /// state
+    State {
+        /// The folder of what is this replica's own; `state/` when absent.
+        path: Option<At<PathBuf>>,
+        /// The Redis or Valkey that several replicas share.
+        redis: Option<At<RedisUrl>>,
+        /// Its password.
+        password: Option<At<SecretRef>>,
+    }
+}
+
+record! {
+    /// audit
+    Audit {
+        /// The folder of the records; `audit/` when absent.
+        path: Option<At<PathBuf>>,
+        /// The key of the hash chain.
+        key: Option<At<SecretRef>>,
+        /// When a record cannot be written: refuse requests (`block`, also when absent) or count the gap (`count`).
+        when_full: Option<At<WhenFull>>,
+    }
+}
+
+record! {
+    /// orgs
+    Org {
+        /// Where the org is: its URL, or a mapping when it takes more than that to reach it.
+        url: OrgPlace,
+        /// The org's id. Answers of any other org are refused.
+        id: At<OrgId>,
+        /// `production`, `sandbox` or what you call it; the org's name when absent.
+        environment: Option<At<String>>,
+        /// The API versions that may be used.
+        api_versions: At<ApiVersions>,
+    }
+}
+
+record! {
+    /// orgs.*.url, as a mapping
+    OrgReach {
+        /// The URL.
+        url: At<OrgUrl>,
+        /// The CAs of the org's certificate, PEM, in place of the public ones.
+        ca: Option<At<SecretRef>>,
+        /// The certificate to show to the org (mutual TLS, port 8443), PEM.
+        client_certificate: Option<At<SecretRef>>,
+        /// Its private key, PEM; in the same file as the certificate when absent.
+        client_key: Option<At<SecretRef>>,
+        /// The outbound HTTP proxy to reach the org through.
+        https_proxy: Option<At<HttpProxyUrl>>,
+        /// What JWT bearer assertions are addressed to, such as `https://login.salesforce.com`; the URL when absent.
+        audience: Option<At<HttpsUrl>>,
+    }
+}
+
+record! {
+    /// destinations
+    Destination {
+        /// The networks that it fetches from.
+        networks: Vec<At<IpNet>>,
+        /// The client certificates that it shows.
+        certificates: Vec<At<CertificateMatch>>,
+    }
+}
+
+record! {
+    /// issuers
+    Issuer {
+        /// Where its keys are found by OIDC discovery. Exactly one of `url` and `jwks`.
+        url: Option<At<HttpsUrl>>,
+        /// Its keys, a JWKS document. Exactly one of `url` and `jwks`.
+        jwks: Option<At<SecretRef>>,
+        /// The `iss` claim; the `url`, or else the issuer's name here, when absent.
+        issuer: Option<At<String>>,
+        /// The `aud` claim.
+        audience: At<String>,
+    }
+}
+
+record! {
+    /// responders
+    Responder {
+        /// The name in records.
+        name: At<String>,
+        /// `viewer` looks, `responder` narrows (throttle, quarantine, kill), `admin` does everything.
+        role: At<Role>,
+        /// The client certificate that proves it. Exactly one of `certificate` and `token`.
+        certificate: Option<At<CertificateMatch>>,
+        /// The bearer token that proves it. Exactly one of `certificate` and `token`.
+        token: Option<At<SecretRef>>,
+    }
+}
+
+record! {
+    /// timeouts
+    Timeouts {
+        /// A client's whole TLS handshake; `10s` when absent.
+        handshake: Option<At<Lasting>>,
+        /// A request's head; `15s` when absent.
+        head: Option<At<Lasting>>,
+        /// A request's body; `60s` when absent.
+        body: Option<At<Lasting>>,
+        /// Connecting to the org, TLS included; `10s` when absent.
+        connect: Option<At<Lasting>>,
+        /// From the request sent to the head of the org's answer; `120s` when absent.
+        answer: Option<At<Lasting>>,
+        /// Between two pieces of an answer, and the longest that a client may not read; `60s` when absent.
+        idle: Option<At<Lasting>>,
+        /// The longest request, and so how long a drain waits; `600s` when absent.
+        longest: Option<At<Lasting>>,
+        /// Client connections at one time; 10000 when absent.
+        connections: Option<At<NonZeroU32>>,
+    }
+}
+
+/// Where an org is: a URL, or a mapping around one.
+#[derive(Debug)]
+pub(crate) enum OrgPlace {
+    Url(At<OrgUrl>),
+    Reach(Box<OrgReach>),
+}
+
+impl Read for OrgPlace {
+    fn read(node: &Node<'_>, report: &mut Report<'_>) -> Option<Self> {
+        match node.value {
+            Value::Map(_) => OrgReach::read(node, report).map(Box::new).map(Self::Reach),
+            Value::Scalar(_) | Value::List(_) => At::read(node, report).map(Self::Url),
+        }
+    }
+
+    fn schema() -> Json {
+        let title = "an org's URL such as `https://acme.my.salesforce.com`, or a mapping (below)";
+        json!({ "title": title, "anyOf": [<At<OrgUrl> as Read>::schema(), OrgReach::schema()] })
+    }
+}
