@@ -7,6 +7,7 @@ use forcefield_policy::grant::Pattern;
 use forcefield_policy::id::RecordId;
 use forcefield_policy::names::{ApiVersions, FieldName, IdentityName, ObjectName};
 use forcefield_policy::request::Named;
+use forcefield_policy::soql::parse_condition;
 use serde_json::{Value as Json, json};
 
 use super::{Leaf, Wrong, instead, listed};
@@ -40,7 +41,7 @@ pub(crate) enum Door {
     Opaque(Pattern),
 }
 
-/// What stands under `where`.
+/// What stands under `where`: SOQL, its names yet to be found in the org's schema.
 #[derive(Clone, Debug)]
 pub(crate) struct Condition(pub(crate) String);
 
@@ -179,7 +180,13 @@ impl Leaf for Door {
 impl Leaf for Condition {
     fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
         let text = String::leaf(scalar)?;
-        Ok(Self(text))
+        match parse_condition(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(error) => {
+                let help = "write what may follow WHERE in a query: `Region__c = 'EU' AND IsDeleted = false`";
+                Err(Wrong::new(format!("this condition is not SOQL: {error}"), help))
+            }
+        }
     }
 
     fn schema() -> Json {
