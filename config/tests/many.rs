@@ -1,8 +1,6 @@
 //! Ten thousand identities load in a second. A measurement, for quiet machines:
 //! `cargo test --release -p forcefield-config --test many -- --ignored --nocapture`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its files fails")]
-
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -334,12 +334,15 @@ fn grants_are_checked() {
 
 #[test]
 fn conditions_are_soql() {
-    let mut condition = |written: &str, error: &str| {
+    let condition = |written: &str, error: &str| {
         let help = "write what may follow WHERE in a query: `Region__c = 'EU' AND IsDeleted = false`";
         let expected = format!("1.yaml:13:35: this condition is not SOQL: {error}; {help}");
         identity("Name != null", written, &expected);
     };
-    condition("Name = 'a' LIMIT 1", "at character 11: met `LIMIT`, expected the end of the text");
+    condition(
+        "Name = 'a' LIMIT 1",
+        "at character 11: met `LIMIT`, expected the end, or a clause in its order",
+    );
     condition("Name == 'a'", "at character 6: met `=`, expected a literal");
     identity("Name != null", "Owner.Region__c IN ('EU','UK') AND CreatedDate = LAST_N_DAYS:30", "");
 }
