@@ -143,6 +143,11 @@ impl<'a> Call<'a> {
         self.parsed()?.distinct()
     }
 
+    /// All parameters, whatever their names, of which one may be there several times.
+    pub(crate) fn any_but_repeated(&self, repeatable: &str) -> Result<Parameters<'a>, Unclear> {
+        self.parsed()?.distinct_but(repeatable)
+    }
+
     fn parsed(&self) -> Result<Parameters<'a>, Unclear> {
         self.query.map_or_else(|| Ok(Parameters::default()), Parameters::parse)
     }

@@ -138,6 +138,9 @@ const DOORS: &[Door] = &[
     data("composite", rest::composite::read, &[]),
     data("query", rest::query::read, &[]),
     data("queryAll", rest::query::read, &[]),
+    data("search", rest::search::read, &[]),
+    data("searchlayout", rest::search::read, &[]),
+    data("parameterizedSearch", rest::search::parameterized, &[]),
     data("named", rest::query::named, &[]),
     data("async-queries", rest::query::asynchronous, &[]),
     data("limits", rest::limits::read, &[

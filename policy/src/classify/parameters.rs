@@ -50,7 +50,15 @@ impl<'a> Parameters<'a> {
 
     /// Checks that no name is there twice, for doors that pass on whatever there is.
     pub(crate) fn distinct(self) -> Result<Self, Unclear> {
-        self.pairs.iter().enumerate().try_for_each(|(at, (name, _))| self.once(at, name))?;
+        self.distinct_but("")
+    }
+
+    /// The same, but for one name.
+    pub(crate) fn distinct_but(self, repeatable: &str) -> Result<Self, Unclear> {
+        let checked = self.pairs.iter().enumerate().filter(|(_, (name, _))| name != repeatable);
+        for (at, (name, _)) in checked {
+            self.once(at, name)?;
+        }
         Ok(self)
     }
 

@@ -6,6 +6,7 @@ use crate::names::ApiVersion;
 use crate::request::What;
 use crate::soql;
 use crate::soql::ast::{Item, Select};
+use crate::sosl;
 
 impl Call<'_> {
     /// A query, with its names looked up by the rules of the call's version.
@@ -24,6 +25,37 @@ impl Call<'_> {
         let query = soql::parse(text).map_err(|error| Unclear::form(place.clone(), error.to_string()))?;
         soql::resolve(query, self.schema, version)
             .map_err(|error| Unclear::new(name_kind(&error), place.clone(), error.to_string()))
+    }
+
+    /// A search, with its names looked up.
+    pub(crate) fn sosl(&self, text: &str, place: &Place) -> Result<What, Unclear> {
+        self.sosl_of(text, place, self.version.unwrap_or(NEWEST)).map(|search| What::Search(Box::new(search)))
+    }
+
+    /// The same, by the rules of a version that the path does not show in the usual place. Without RETURNING a
+    /// search is of every object, and refused.
+    pub(crate) fn sosl_of(
+        &self,
+        text: &str,
+        place: &Place,
+        version: ApiVersion,
+    ) -> Result<sosl::Resolved, Unclear> {
+        self.no_references(text, place)?;
+        let query = sosl::parse(text).map_err(|error| Unclear::form(place.clone(), error.to_string()))?;
+        let search = sosl::resolve(query, self.schema, version).map_err(|error| {
+            let kind = match &error {
+                sosl::SearchNameError::Name(error) => name_kind(error),
+                sosl::SearchNameError::Repeated(_) => UnclearKind::Form,
+            };
+            Unclear::new(kind, place.clone(), error.to_string())
+        })?;
+        if search.objects().is_empty() {
+            return Err(Unclear::form(
+                place.clone(),
+                "without RETURNING it searches every object: name them",
+            ));
+        }
+        Ok(search)
     }
 
     /// A text that Salesforce would put values into after the decision may not hold references.

@@ -7,6 +7,7 @@ pub(crate) mod composite;
 pub(crate) mod limits;
 pub(crate) mod misc;
 pub(crate) mod query;
+pub(crate) mod search;
 pub(crate) mod sobject;
 pub(crate) mod tooling;
 pub(crate) mod versions;

@@ -22,9 +22,7 @@ fn names(list: &Option<Vec<String>>) -> BTreeSet<String> {
 const UNFINISHED: &[(&str, usize)] = &[
     ("bulk1", 8),
     ("bulk2", 18),
-    ("composite", 1),
     ("graphql", 11),
-    ("search", 11),
     ("soap.apex", 1),
     ("soap.class", 1),
     ("soap.enterprise", 1),

@@ -8,6 +8,8 @@ mod related;
 mod row;
 mod single;
 
+pub(crate) use about::article_titles;
+
 use crate::classify::call::Call;
 use crate::classify::parameters::Parameters;
 use crate::classify::records::{Accesses, Children, IdRule, PLAIN_ATTRIBUTES, Writing};
@@ -16,7 +18,7 @@ use crate::request::{
     Access, Answer, Api, Cut, FieldList, Method, Named, Need, Needs, Operation, Operations, Request, Rows,
     Verb, What,
 };
-use crate::schema::{Object, ObjectId};
+use crate::schema::{FieldId, Object, ObjectId};
 
 /// Reads a call to `/sobjects`.
 pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
@@ -95,9 +97,13 @@ fn written(call: &Call<'_>, object: ObjectId, verbs: &[Verb]) -> Result<Accesses
 }
 
 /// The fields that stand for a record in lists: its id and its name.
-fn name_fields(object: &Object) -> impl Iterator<Item = crate::schema::FieldId> {
-    let name = NAMES.iter().find_map(|name| object.find(name));
-    object.find("Id").into_iter().chain(name)
+fn name_fields(object: &Object) -> impl Iterator<Item = FieldId> {
+    object.find("Id").into_iter().chain(name_field(object))
+}
+
+/// The field that holds the name of an object's records.
+pub(crate) fn name_field(object: &Object) -> Option<FieldId> {
+    NAMES.iter().find_map(|name| object.find(name))
 }
 
 /// What the name field of an object is called: `nameField` of describe, which the schema does not keep.
