@@ -11,6 +11,7 @@ mod bulk;
 mod client;
 mod composite;
 mod graphql;
+mod knobs;
 mod login;
 mod query;
 mod records;
