@@ -4,6 +4,7 @@
 //! [`Need`]s (never empty, so "nothing refused" cannot mean "nothing asked") and a [`Draft`] of what will be sent,
 //! with holes where the decision may write something narrower than was asked.
 
+mod columns;
 mod door;
 mod draft;
 mod head;
@@ -239,6 +240,8 @@ pub enum HandleUse {
     Change,
     /// Adds data to it.
     Upload,
+    /// Adds the text of a query on this object to it.
+    Ask(ObjectId),
     /// Deletes it.
     Delete,
 }
@@ -342,6 +345,11 @@ pub enum Rows {
     Csv,
     /// XML elements with this meaning: SOAP `records`, Bulk 1.0 `records`.
     XmlRecords,
+    /// A Bulk 1.0 batch or result, in the format of its job, which shows in the first byte: lines of CSV, objects
+    /// directly inside a top-level JSON array, XML `records`.
+    Bulk,
+    /// At most this many, by the request itself: records that it names by their ids.
+    Known(u32),
     /// GraphQL `node` objects.
     GraphQlNodes,
     /// Report rows: objects inside arrays named `rows`.
@@ -398,6 +406,11 @@ impl Needs {
     pub fn accesses(accesses: impl IntoIterator<Item = Access>) -> Option<Self> {
         let mut needs = accesses.into_iter().map(|access| Need { part: None, what: What::Access(access) });
         Some(Self { first: needs.next()?, rest: needs.collect() })
+    }
+
+    /// All of these; `None` when there is none.
+    pub fn all(needs: impl IntoIterator<Item = What>) -> Option<Self> {
+        Self::gathered(needs.into_iter().map(|what| Need { part: None, what }))
     }
 
     /// The needs of an envelope: those of its parts, in order; `None` when there is none.

@@ -41,6 +41,8 @@ pub enum Reason {
     Version(ApiVersion),
     /// A column of an upload that is not understood.
     Column(String),
+    /// A job that is not for this: why.
+    Job(String),
 }
 
 impl Reason {
@@ -55,7 +57,12 @@ impl Reason {
             | Self::Condition(..)
             | Self::Named(_)
             | Self::Opaque(_) => true,
-            Self::Never(_) | Self::NotOwn(_) | Self::Export(_) | Self::Version(_) | Self::Column(_) => false,
+            Self::Never(_)
+            | Self::NotOwn(_)
+            | Self::Export(_)
+            | Self::Version(_)
+            | Self::Column(_)
+            | Self::Job(_) => false,
         }
     }
 
@@ -75,6 +82,7 @@ impl Reason {
             Self::Export(_) => "export",
             Self::Version(_) => "version",
             Self::Column(_) => "column",
+            Self::Job(_) => "job",
         }
     }
 }
@@ -120,6 +128,7 @@ impl fmt::Display for Reason {
             Self::Version(version) => {
                 write!(f, "may not use API version {version} (outside the org's `api_versions`)")
             }
+            Self::Job(why) => write!(f, "may not use the job in this way ({why})"),
             Self::Column(column) => {
                 write!(f, "may not upload the column `{column}` (it is not a field of the job's object)")
             }

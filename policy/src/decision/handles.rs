@@ -2,17 +2,28 @@
 
 use super::{Reason, check};
 use crate::grant::Grants;
-use crate::request::{Access, Columns, Handle, HandleKind, HandleUse, JobOperation, JobOrigin, Origin, Verb};
-use crate::schema::{Object, ObjectId};
+use crate::request::{Access, Columns, Handle, HandleUse, Origin, Verb};
 
 /// Decides the use of a handle.
 pub(super) fn handle(grants: &Grants, handle: &Handle, origin: Option<&Origin>) -> Result<(), Reason> {
     let origin = origin.ok_or(Reason::NotOwn(handle.kind))?;
-    let export =
-        matches!(handle.kind, HandleKind::QueryJob | HandleKind::ClassicJob | HandleKind::ReportInstance);
+    let job = origin.job.as_ref();
     match handle.use_ {
         HandleUse::Page => reads(grants, origin, false),
-        HandleUse::Results => reads(grants, origin, export),
+        // The results of an upload are what became of its rows.
+        HandleUse::Results if job.is_some_and(|job| !job.is_query()) => Ok(()),
+        HandleUse::Results => reads(grants, origin, true),
+        HandleUse::Ask(object) => {
+            let job = job.ok_or(Reason::NotOwn(handle.kind))?;
+            let object = check::name(grants, object);
+            match (job.is_query(), job.object.eq_ignore_ascii_case(&object)) {
+                (true, true) => Ok(()),
+                (true, false) => {
+                    Err(Reason::Job(format!("it was made for {}, not for {object}", job.object)))
+                }
+                (false, _) => Err(Reason::Job("it takes records, not a query".to_owned())),
+            }
+        }
         HandleUse::Readback
         | HandleUse::Status
         | HandleUse::Change
@@ -45,71 +56,21 @@ fn reads(grants: &Grants, origin: &Origin, export: bool) -> Result<(), Reason> {
 pub(super) fn columns(grants: &Grants, columns: &Columns, origin: Option<&Origin>) -> Result<(), Reason> {
     let not_own = Reason::NotOwn(columns.handle.kind);
     let job = origin.and_then(|origin| origin.job.as_ref()).ok_or(not_own)?;
-    let (id, object) = grants.schema().look_up(&job.object).ok_or_else(|| {
-        Reason::NoGrant(
-            verbs(job.operation).first().copied().unwrap_or(Verb::Create),
-            job.object.clone(),
-            None,
-        )
-    })?;
-    for verb in verbs(job.operation) {
+    if job.is_query() {
+        return Err(Reason::Job("it takes a query, not records".to_owned()));
+    }
+    let schema = grants.schema();
+    let (id, object) =
+        schema.look_up(&job.object).ok_or_else(|| Reason::NoGrant(Verb::Create, job.object.clone(), None))?;
+    for verb in job.verbs(object) {
         check::plain(grants, Access::object(*verb, id))?;
     }
     if columns.delimiter != job.delimiter && columns.names.len() > 1 {
-        return Err(Reason::Column(columns.names.first().map(ToString::to_string).unwrap_or_default()));
+        return Err(Reason::Job("its delimiter is not the one that the header has".to_owned()));
     }
-    columns.names.iter().try_for_each(|column| self::column(grants, job, (id, object), column))
-}
-
-/// One column: a field, a lookup by a parent's key (`Account.ExtId__c`), or one with its type (`Lead:Who.Email`).
-fn column(
-    grants: &Grants,
-    job: &JobOrigin,
-    (id, object): (ObjectId, &Object),
-    column: &str,
-) -> Result<(), Reason> {
-    let unknown = || Reason::Column(column.to_owned());
-    let written = |name: &str| object.find(name).ok_or_else(unknown);
-    let is_key = column.eq_ignore_ascii_case("Id")
-        || job.external_id.as_deref().is_some_and(|external| external.eq_ignore_ascii_case(column));
-    let Some((hop, key)) = column.split_once('.') else {
-        let field = written(column)?;
-        if column.eq_ignore_ascii_case("Id") {
-            return Ok(());
-        }
-        let verbs = if is_key { &[] } else { verbs(job.operation) };
-        return verbs.iter().try_for_each(|verb| check::plain(grants, Access::field(*verb, id, field)));
-    };
-    let (target, relationship) = match hop.split_once(':') {
-        Some((target, relationship)) => (Some(target), relationship),
-        None => (None, hop),
-    };
-    let foreign_key = object.parent(relationship).ok_or_else(unknown)?;
-    for verb in verbs(job.operation) {
-        check::plain(grants, Access::field(*verb, id, foreign_key))?;
+    for column in &columns.names {
+        let accesses = job.column(schema, column).ok_or_else(|| Reason::Column(column.to_string()))?;
+        accesses.into_iter().try_for_each(|access| check::plain(grants, access))?;
     }
-    let reference = object.field(foreign_key).reference().ok_or_else(unknown)?;
-    let target = match (target, &*reference.targets, reference.more) {
-        (None, [only], false) => &**only,
-        (Some(named), targets, more)
-            if more || targets.iter().any(|known| known.eq_ignore_ascii_case(named)) =>
-        {
-            named
-        }
-        _ => return Err(unknown()),
-    };
-    let (parent, object) = grants.schema().look_up(target).ok_or_else(unknown)?;
-    let key = object.find(key).ok_or_else(unknown)?;
-    check::plain(grants, Access::field(Verb::Read, parent, key))
-}
-
-/// The verbs that an upload to a job of this operation needs.
-fn verbs(operation: JobOperation) -> &'static [Verb] {
-    match operation {
-        JobOperation::Insert => &[Verb::Create],
-        JobOperation::Update => &[Verb::Update],
-        JobOperation::Upsert => &[Verb::Create, Verb::Update],
-        JobOperation::Delete | JobOperation::HardDelete => &[Verb::Delete],
-        JobOperation::Query | JobOperation::QueryAll => &[Verb::Read],
-    }
+    Ok(())
 }

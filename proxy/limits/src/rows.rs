@@ -15,7 +15,11 @@ pub struct RowCounter(Kind);
 #[derive(Debug)]
 enum Kind {
     None,
-    One { passed: bool },
+    Fixed {
+        rows: u64,
+    },
+    /// A bulk result whose first byte has not come.
+    Bulk,
     Csv(csv::Lines),
     Json(json::Objects),
     Xml(xml::Elements),
@@ -24,13 +28,15 @@ enum Kind {
 // === impl RowCounter ===
 
 impl RowCounter {
-    /// A counter for an answer whose rows are of this kind. For [`Rows::One`] only the body of a success may be
-    /// given to it.
+    /// A counter for an answer whose rows are of this kind. For [`Rows::One`] and [`Rows::Known`] only the body of
+    /// a success may be given to it.
     #[must_use]
     pub fn new(rows: Rows) -> Self {
         Self(match rows {
             Rows::None => Kind::None,
-            Rows::One => Kind::One { passed: false },
+            Rows::One => Kind::Fixed { rows: 1 },
+            Rows::Known(rows) => Kind::Fixed { rows: rows.into() },
+            Rows::Bulk => Kind::Bulk,
             Rows::Csv => Kind::Csv(csv::Lines::default()),
             Rows::JsonRecords => Kind::Json(json::Objects::new(json::Counts::Records)),
             Rows::JsonArray => Kind::Json(json::Objects::new(json::Counts::TopArray)),
@@ -44,11 +50,30 @@ impl RowCounter {
     pub fn feed(&mut self, chunk: &[u8]) -> u64 {
         match &mut self.0 {
             Kind::None => 0,
-            Kind::One { passed } => u64::from(!chunk.is_empty() && !std::mem::replace(passed, true)),
+            Kind::Fixed { .. } if chunk.is_empty() => 0,
+            Kind::Fixed { rows } => std::mem::take(rows),
+            Kind::Bulk => {
+                let Some(kind) = Kind::of_bulk(chunk) else { return 0 };
+                self.0 = kind;
+                self.feed(chunk)
+            }
             Kind::Csv(lines) => lines.feed(chunk),
             Kind::Json(objects) => objects.feed(chunk),
             Kind::Xml(elements) => elements.feed(chunk),
         }
+    }
+}
+
+impl Kind {
+    /// The format of a bulk result, by its first byte other than white space; `None` when there is none yet. The
+    /// header line of CSV starts with a name or a quote, or with a byte order mark.
+    fn of_bulk(chunk: &[u8]) -> Option<Self> {
+        let first = chunk.iter().find(|byte| !byte.is_ascii_whitespace())?;
+        Some(match first {
+            b'<' => Self::Xml(xml::Elements::default()),
+            b'[' | b'{' => Self::Json(json::Objects::new(json::Counts::TopArray)),
+            _ => Self::Csv(csv::Lines::default()),
+        })
     }
 }
 

@@ -100,6 +100,8 @@ fn a_record_or_a_blob_is_one_row_however_it_is_cut() {
     let mut counter = RowCounter::new(Rows::One);
     assert_eq!([counter.feed(b""), counter.feed(b"a"), counter.feed(b"b")], [0, 1, 0]);
     assert_eq!(count(Rows::None, "{}"), 0);
+    let mut counter = RowCounter::new(Rows::Known(7));
+    assert_eq!([b"".as_slice(), b"{", b"}"].map(|chunk| counter.feed(chunk)), [0, 7, 0]);
 }
 
 /// Objects directly inside arrays named `records`, counted on the whole text.
@@ -181,8 +183,20 @@ proptest! {
 
     #[test]
     fn any_chunks_give_the_same_count(text in r#"[<>/a{}\[\]:,"'\\\n\r!?-]{0,60}"#, cuts in prop::collection::vec(0_usize..6, 0..30)) {
-        for rows in [Rows::JsonRecords, Rows::JsonArray, Rows::Csv, Rows::XmlRecords, Rows::GraphQlNodes, Rows::ReportRows, Rows::One] {
+        for rows in [Rows::JsonRecords, Rows::JsonArray, Rows::Csv, Rows::XmlRecords, Rows::GraphQlNodes, Rows::ReportRows, Rows::One, Rows::Bulk] {
             prop_assert_eq!(count_in_chunks(rows, &text, &cuts), count(rows, &text));
         }
     }
+}
+
+#[test]
+fn a_bulk_result_is_counted_in_the_format_that_it_has() {
+    assert_eq!(count(Rows::Bulk, "\"Id\"\n\"1\"\n\"2\"\n"), 2);
+    assert_eq!(count(Rows::Bulk, r#"[{"Id":"1"},{"Id":"2"}]"#), 2);
+    assert_eq!(
+        count(Rows::Bulk, "<?xml version=\"1.0\"?><queryResult><records/><records/></queryResult>"),
+        2
+    );
+    let mut counter = RowCounter::new(Rows::Bulk);
+    assert_eq!(["\n", " ", "[{}", ",{}]"].map(|chunk| counter.feed(chunk.as_bytes())), [0, 0, 1, 1]);
 }
