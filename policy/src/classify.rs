@@ -4,10 +4,16 @@
 //! doors is [`doors`]; envelopes (composite, batch, graph) send their parts through the same table.
 
 mod body;
+mod bulk;
+mod bulk1;
+mod bulk2;
 mod call;
+mod csv;
 mod doors;
+mod graphql;
 mod headers;
 mod json;
+mod multipart;
 mod outside;
 mod parameters;
 mod path;
@@ -15,14 +21,17 @@ mod queries;
 mod records;
 mod references;
 mod rest;
+mod soap;
 mod streaming;
+mod ui;
 mod unclear;
+mod xml;
 
 use call::{Call, Envelope};
 
 use crate::request::{Body, Cut, Head, Request, Rows};
 use crate::schema::Schema;
-pub use doors::{Decided, DoorEntry, documentation, entries};
+pub use doors::{Decided, DoorEntry, documentation};
 pub use unclear::{Place, Unclear, UnclearKind};
 
 /// How much of a request's body the classifier has to see.
@@ -88,7 +97,7 @@ pub fn classify(schema: &Schema, head: &Head<'_>, body: &[u8]) -> Result<Request
 fn settle_accept(request: &mut Request) {
     let rows = match request.answer.rows {
         Rows::JsonRecords | Rows::JsonArray | Rows::GraphQlNodes | Rows::ReportRows => true,
-        Rows::None | Rows::One | Rows::Csv | Rows::XmlRecords => false,
+        Rows::None | Rows::One | Rows::Known(_) | Rows::Csv | Rows::Bulk | Rows::XmlRecords => false,
     };
     if rows || request.answer.cut != Cut::Nothing {
         request.draft.headers.retain(|(name, _)| **name != *"accept");

@@ -32,7 +32,7 @@ pub struct Received {
     pub client_certificate: bool,
     /// What was really done: noted by the code that did it.
     pub touched: BTreeSet<Touch>,
-    /// The status of the answer; 0 when the connection was dropped instead, 413 when the body did not arrive whole.
+    /// The status of the answer; 0 when the connection was dropped instead.
     pub status: u16,
 }
 

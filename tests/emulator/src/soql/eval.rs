@@ -1,6 +1,6 @@
 //! Values of scalars and truth of conditions, for a row or for a group of rows.
 
-use super::plan::{ENTITY, Hop, Reach, Scalar, Test};
+use super::plan::{Hop, Reach, Scalar, Test};
 use crate::id::Id;
 use crate::schema::{Kind, Schema};
 use crate::store::{Found, Store};
@@ -61,10 +61,10 @@ impl View<'_> {
     /// A field of the row itself, by name: what the row holds, or what follows from it.
     pub(crate) fn own_field(&self, name: &str, row: &Found) -> Value {
         let Some(object) = self.schema.at(row.object) else { return Value::Null };
-        if name == ENTITY {
-            return Value::text(object.name.as_str());
-        }
-        let Some((place, field)) = object.field(name) else { return Value::Null };
+        let Some((place, field)) = object.field(name) else {
+            let asks_type = name.eq_ignore_ascii_case("Type");
+            return if asks_type { Value::text(object.name.as_str()) } else { Value::Null };
+        };
         match field.kind {
             Kind::Id => Value::text(row.id.as_str()),
             Kind::Boolean if field.name == "IsDeleted" => Value::Bool(row.row.deleted),

@@ -70,14 +70,9 @@ pub(crate) enum Scalar {
 #[derive(Debug, Clone)]
 pub(crate) struct Reach {
     pub(crate) hops: Vec<Hop>,
-    /// The field's name, or [`ENTITY`].
     pub(crate) field: String,
     pub(crate) kind: Kind,
 }
-
-/// Stands for the name of the object that a polymorphic reference points at: `What.Type`, which is not the field
-/// `Type` that the object may have.
-pub(crate) const ENTITY: &str = ":entity";
 
 /// A bound condition.
 #[derive(Debug)]
@@ -166,15 +161,6 @@ impl Scalar {
             Self::Aggregate(_, arg) => arg.as_deref().and_then(Self::reach),
             Self::Constant(_) => None,
         }
-    }
-}
-
-// === impl Reach ===
-
-impl Reach {
-    /// The name in the answer.
-    pub(crate) fn label(&self) -> &str {
-        if self.field == ENTITY { "Type" } else { &self.field }
     }
 }
 

@@ -11,7 +11,6 @@ mod bulk;
 mod client;
 mod composite;
 mod graphql;
-mod knobs;
 mod login;
 mod query;
 mod records;

@@ -46,7 +46,6 @@ async fn filters_select_what_they_should() {
         ("FROM Account WHERE Id NOT IN (SELECT AccountId FROM Opportunity)", 1000),
         ("FROM Case WHERE IsClosed = true", 1000),
         ("FROM Task WHERE Who.Type = 'Contact'", 334),
-        ("FROM Task WHERE What.Type = 'Account'", 334),
         ("FROM Lead WHERE CreatedDate < 2024-01-02T00:00:00Z", 24),
         ("FROM Opportunity WHERE CloseDate >= 2024-01-01 AND CloseDate < 2024-02-01", 31),
         ("FROM Opportunity WHERE CALENDAR_YEAR(CloseDate) = 2025", 365),

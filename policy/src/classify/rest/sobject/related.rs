@@ -36,7 +36,6 @@ pub(super) fn read(
                 let (target, known) =
                     call.schema.look_up(&child.object).ok_or_else(|| unknown_name(Place::Path, hop))?;
                 let field = known.find(&child.field).ok_or_else(|| unknown_name(Place::Path, hop))?;
-                accesses.extend(targets.iter().map(|parent| Access::object(Verb::Read, *parent)));
                 accesses.add(Access::field(Verb::Read, target, field));
                 targets = vec![target];
                 rows = Rows::JsonRecords;
