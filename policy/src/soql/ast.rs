@@ -269,7 +269,8 @@ pub(crate) fn shape(tree: &impl std::fmt::Debug, text: &str) -> String {
         let Some((range, tail)) = after.split_once('>') else { break };
         let (start, end) = range.split_once("..").unwrap_or_default();
         let range = start.parse().unwrap_or_default()..end.parse().unwrap_or_default();
-        shape.push_str(text.get::<std::ops::Range<usize>>(range).unwrap_or_default());
+        let named = text.get::<std::ops::Range<usize>>(range).unwrap_or_default();
+        shape.push_str(&format!("{named:?}"));
         rest = tail;
     }
     shape.push_str(rest);

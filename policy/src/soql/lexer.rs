@@ -13,7 +13,7 @@ pub(crate) struct Span {
 }
 
 /// Names joined by dots, or one name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Path {
     pub(crate) span: Span,
     /// Where the first name ends.
@@ -136,6 +136,13 @@ impl Path {
     /// Whether it is one name.
     pub(crate) fn is_name(self) -> bool {
         self.first_end == self.span.end
+    }
+}
+
+/// As its span: where the first name ends follows from the text.
+impl std::fmt::Debug for Path {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.span.fmt(f)
     }
 }
 

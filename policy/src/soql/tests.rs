@@ -1,6 +1,11 @@
 //! What SOQL means, rule by rule, file by file, and as laws.
 
 pub(crate) mod corpus;
+mod grammar;
+pub(crate) mod laws;
+mod names;
+mod narrowing;
+pub(crate) mod random;
 
 use std::sync::OnceLock;
 
@@ -45,4 +50,15 @@ pub(crate) fn fields(accesses: &[crate::request::Access]) -> Vec<String> {
         .collect();
     names.sort_unstable();
     names
+}
+
+/// The fields that a query touches, as the corpus writes them, joined by spaces.
+fn touched(text: &str) -> String {
+    let resolved = resolved_in(text, 60).unwrap_or_else(|problem| panic!("{text}: {problem}"));
+    fields(resolved.accesses()).join(" ")
+}
+
+/// Why a query is refused.
+fn refusal(text: &str) -> String {
+    resolved_in(text, 60).err().unwrap_or_else(|| panic!("{text}: is read"))
 }
