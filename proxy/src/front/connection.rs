@@ -1,0 +1,221 @@
+//! One connection: its handshake, its protocol, its requests one after the other, its end.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use forcefield_config::config::Timeouts;
+use http::header::CONNECTION;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use rustls::pki_types::CertificateDer;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_rustls::server::TlsStream;
+
+use super::framing::{LARGEST_HEAD, MOST_HEADERS};
+use super::guard::Guard;
+use super::hygiene::{Checked, hygiene, is_bodyless};
+use super::pulse::{Multiplexed, Overdue, Paced, Pulse};
+use super::{Arrival, BadHead, Trust};
+
+/// The other end of a connection.
+#[derive(Debug)]
+pub struct Peer {
+    /// Where it calls from.
+    pub address: SocketAddr,
+    /// The name it asked for in its handshake (SNI), lower case.
+    pub server_name: Option<String>,
+    chain: Vec<CertificateDer<'static>>,
+    trust: Arc<Trust>,
+    /// The generation under which the chain was last found to be trusted.
+    verified: AtomicU64,
+}
+
+/// What a connection needs to know about its listener.
+pub(super) struct Terms {
+    pub(super) timeouts: Timeouts,
+    /// Becomes true when the listener drains.
+    pub(super) drain: watch::Receiver<bool>,
+}
+
+// === impl Peer ===
+
+impl Peer {
+    pub(super) fn new<S>(
+        address: SocketAddr,
+        stream: &TlsStream<S>,
+        trust: Arc<Trust>,
+        generation: u64,
+    ) -> Self {
+        let (_, session) = stream.get_ref();
+        Self {
+            address,
+            server_name: session.server_name().map(str::to_ascii_lowercase),
+            chain: session.peer_certificates().unwrap_or_default().to_vec(),
+            trust,
+            verified: AtomicU64::new(generation),
+        }
+    }
+
+    /// The verified client certificate, DER, if it showed one.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.chain.first()
+    }
+
+    /// The trust generation under which its certificate was last verified.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.verified.load(Ordering::Relaxed)
+    }
+
+    /// Whether what it showed in its handshake is good under what is trusted now.
+    pub(super) fn is_trusted(&self) -> bool {
+        if self.chain.is_empty() || self.trust.generation() == self.generation() {
+            return true;
+        }
+        let current = self.trust.current();
+        let trusted = current.trusts(&self.chain);
+        if trusted {
+            self.verified.store(current.generation(), Ordering::Relaxed);
+        }
+        trusted
+    }
+}
+
+/// Serves the requests of one connection until it ends, drains, outlives a deadline, or loses its trust.
+pub(super) async fn serve<S, H, F, B>(stream: TlsStream<S>, peer: Arc<Peer>, handler: H, terms: Terms)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    H: Fn(Arrival, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes> + Unpin + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let pulse = Pulse::start();
+    let multiplexed = match stream.get_ref().1.alpn_protocol() {
+        Some(b"h2") => Multiplexed::Yes,
+        _ => Multiplexed::No,
+    };
+    let service = {
+        let (peer, pulse) = (Arc::clone(&peer), Arc::clone(&pulse));
+        service_fn(move |request| {
+            let (mut parts, body) = Request::into_parts(request);
+            let (active, refused) = pulse.begin();
+            let head = check(&mut parts, &body, &peer, refused);
+            let closes = head.is_err() && multiplexed == Multiplexed::No;
+            let arrival = Arrival { peer: Arc::clone(&peer), head };
+            let answer = handler(arrival, Request::from_parts(parts, body));
+            async move {
+                let mut answer = answer.await.map(|body| Paced::new(body, active, multiplexed));
+                if closes {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(answer)
+            }
+        })
+    };
+    match multiplexed {
+        Multiplexed::No => {
+            let io = TokioIo::new(Guard::http1(stream, Arc::clone(&pulse)));
+            drive(http1_builder().serve_connection(io, service), &peer, &pulse, terms).await;
+        }
+        Multiplexed::Yes => {
+            let io = TokioIo::new(Guard::http2(stream, Arc::clone(&pulse)));
+            drive(http2_builder(&terms.timeouts).serve_connection(io, service), &peer, &pulse, terms).await;
+        }
+    }
+}
+
+/// Everything that can be wrong with a head, the worst first.
+fn check(
+    parts: &mut Parts,
+    body: &Incoming,
+    peer: &Peer,
+    refused: Option<BadHead>,
+) -> Result<Checked, BadHead> {
+    if let Some(bad) = refused {
+        return Err(bad);
+    }
+    if !peer.is_trusted() {
+        return Err(BadHead::Untrusted);
+    }
+    let checked = hygiene(parts)?;
+    if is_bodyless(&parts.method) && !body.is_end_stream() {
+        return Err(BadHead::Body);
+    }
+    Ok(checked)
+}
+
+/// Runs a connection beside its deadlines.
+async fn drive<C: GracefulConnection>(connection: C, peer: &Peer, pulse: &Pulse, mut terms: Terms) {
+    let mut connection = pin!(connection);
+    let mut trust = peer.trust.changes();
+    let period = Pulse::tick(&terms.timeouts);
+    let mut tick = interval_at(Instant::now() + period, period);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => return,
+            _ = trust.changed() => {
+                if !peer.is_trusted() {
+                    return;
+                }
+            }
+            _ = terms.drain.wait_for(|drains| *drains), if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            _ = tick.tick() => match pulse.overdue(&terms.timeouts) {
+                None => {}
+                Some(Overdue::Quiet) => {
+                    pulse.close();
+                    connection.as_mut().graceful_shutdown();
+                }
+                Some(Overdue::Head | Overdue::Stalled | Overdue::Closing) => return,
+            },
+        }
+    }
+}
+
+fn http1_builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // Deadlines of heads are the guard's: hyper's would also end connections between two requests.
+    builder.header_read_timeout(None).max_headers(MOST_HEADERS).max_buf_size(2 * LARGEST_HEAD);
+    builder
+}
+
+fn http2_builder(timeouts: &Timeouts) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(LARGEST_HEAD as u32)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(timeouts.idle / 2)
+        .keep_alive_timeout(timeouts.idle / 2);
+    builder
+}
+
+/// Streams of one HTTP/2 connection at one time.
+const STREAMS: u32 = 100;
+/// Streams of one HTTP/2 connection that a client may open and reset at once, or have reset for its errors.
+const RESETS: usize = 64;
+/// Bytes of one answer that wait for an HTTP/2 client.
+const SEND_BUFFER: usize = 128 << 10;
