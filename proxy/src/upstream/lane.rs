@@ -1,0 +1,324 @@
+//! The connections of one identity to one org.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use http::header::HOST;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::body::{Sending, Upload, UpstreamBody};
+use super::{Counts, Origin, Outgoing, Rules, UpstreamError, Waiting, answer};
+
+/// A bounded set of connections, the most recently used first.
+///
+/// INVARIANT: a connection is dialed only by who holds a permit and finds no unused one, so there are never more
+/// connections than permits.
+pub(super) struct Lane {
+    origin: Arc<Origin>,
+    rules: Rules,
+    counts: Arc<Counts>,
+    permits: Arc<Semaphore>,
+    unused: Mutex<Unused>,
+}
+
+#[derive(Default)]
+struct Unused {
+    connections: Vec<(Instant, Connection)>,
+    /// Whether a task closes those that lie unused for too long.
+    tended: bool,
+}
+
+/// The right to one connection of a lane, and the connection.
+pub(super) struct Lease {
+    connection: Connection,
+    lane: Arc<Lane>,
+    permit: OwnedSemaphorePermit,
+}
+
+/// A connection. Dropping it closes it, whatever is under way on it.
+struct Connection {
+    sender: SendRequest<Sending>,
+    driver: AbortHandle,
+}
+
+/// What became of one attempt.
+enum Failed {
+    /// Salesforce cannot have seen it: it can be sent again.
+    Unsent(Box<Request<Sending>>),
+    /// The connection was closed before anything of an answer came.
+    Closed(UpstreamError),
+    /// Anything else.
+    Otherwise(UpstreamError),
+}
+
+// === impl Lane ===
+
+impl Lane {
+    pub(super) fn new(origin: Arc<Origin>, rules: Rules, counts: Arc<Counts>) -> Self {
+        let permits = Arc::new(Semaphore::new(rules.connections.clamp(1, Semaphore::MAX_PERMITS)));
+        Self { origin, rules, counts, permits, unused: Mutex::default() }
+    }
+
+    pub(super) fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        outgoing: Outgoing,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let request = self.request(outgoing)?;
+        let permit = timeout(self.rules.connect, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.ok().and_then(Result::ok).ok_or(UpstreamError::Busy)?;
+        let Some(connection) = self.take_unused().await else {
+            return self.send_anew(permit, request).await;
+        };
+        let again = reads_only(request.method()).then(|| again(&request)).flatten();
+        Counts::add(&self.counts.reused);
+        let lease = Lease { connection, lane: Arc::clone(self), permit };
+        let (permit, request) = match self.attempt(lease, request).await {
+            Ok(answer) => return Ok(answer),
+            Err((permit, Failed::Unsent(request))) => (permit, *request),
+            Err((permit, Failed::Closed(error))) => (permit, again.ok_or(error)?),
+            Err((_, Failed::Otherwise(error))) => return Err(error),
+        };
+        Counts::add(&self.counts.repeated);
+        // Where one used connection was closed, the next one may be as well.
+        drop(self.lock().connections.pop());
+        self.send_anew(permit, request).await
+    }
+
+    /// Sends on a new connection.
+    async fn send_anew(
+        self: &Arc<Self>,
+        permit: OwnedSemaphorePermit,
+        request: Request<Sending>,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let connection = self.connect().await?;
+        let lease = Lease { connection, lane: Arc::clone(self), permit };
+        self.attempt(lease, request).await.map_err(|(_, failed)| match failed {
+            Failed::Unsent(_) => UpstreamError::Unreachable(io::ErrorKind::ConnectionReset.into()),
+            Failed::Closed(error) | Failed::Otherwise(error) => error,
+        })
+    }
+
+    /// Sends once. A failure gives the permit back, and closes the connection.
+    async fn attempt(
+        &self,
+        mut lease: Lease,
+        request: Request<Sending>,
+    ) -> Result<Response<UpstreamBody>, (OwnedSemaphorePermit, Failed)> {
+        let (method, upload) = (request.method().clone(), request.body().upload().cloned());
+        let sent = lease.connection.sender.try_send_request(request);
+        let answered = tokio::select! {
+            biased;
+            answered = sent => answered.map_err(|error| Failed::of(error, upload.as_deref())),
+            () = self.overdue(upload.as_deref()) => {
+                Err(Failed::Otherwise(UpstreamError::TimedOut(Waiting::Answer)))
+            }
+        };
+        let checked = answered.and_then(|answer| match answer::check(&method, &answer) {
+            Ok(()) => Ok(answer),
+            Err(why) => Err(Failed::Otherwise(UpstreamError::Garbled(why))),
+        });
+        match checked {
+            Ok(answer) => {
+                Ok(answer.map(|body: Incoming| UpstreamBody::new(body, lease, upload, self.rules.idle)))
+            }
+            Err(failed) => Err((lease.permit, failed)),
+        }
+    }
+
+    /// Ends when the answer is overdue. While a body streams out, only its standing still counts.
+    async fn overdue(&self, upload: Option<&Upload>) {
+        let Some(upload) = upload else { return sleep(self.rules.answer).await };
+        loop {
+            let patience = if upload.is_done() { self.rules.answer } else { self.rules.idle };
+            let due = upload.moved() + patience;
+            if due <= Instant::now() {
+                return;
+            }
+            sleep_until(due).await;
+        }
+    }
+
+    async fn connect(&self) -> Result<Connection, UpstreamError> {
+        let dialed = self.origin.dial(self.rules.connect).await;
+        let stream = dialed.inspect_err(|_| Counts::add(&self.counts.unreachable))?;
+        let handshake = Builder::new()
+            .max_headers(MOST_HEADERS)
+            .max_buf_size(READ_BUFFER)
+            .handshake(TokioIo::new(stream))
+            .await;
+        let (sender, driver) =
+            handshake.map_err(|error| UpstreamError::Unreachable(io::Error::other(error)))?;
+        let driver = tokio::spawn(async move {
+            // What goes wrong on a connection is told to whom it concerns, the request on it.
+            let _ = driver.await;
+        });
+        Counts::add(&self.counts.connected);
+        Ok(Connection { sender, driver: driver.abort_handle() })
+    }
+
+    /// The unused connection that was used last, if one is still good.
+    async fn take_unused(&self) -> Option<Connection> {
+        loop {
+            let (since, mut connection) = self.lock().connections.pop()?;
+            if since.elapsed() >= self.rules.unused || connection.sender.is_closed() {
+                continue;
+            }
+            if connection.sender.is_ready() {
+                return Some(connection);
+            }
+            // Its driver has yet to notice that the last answer is complete.
+            if matches!(timeout(SETTLING, connection.sender.ready()).await, Ok(Ok(()))) {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn give_back(self: &Arc<Self>, connection: Connection) {
+        if connection.sender.is_closed() {
+            return;
+        }
+        let mut unused = self.lock();
+        unused.connections.push((Instant::now(), connection));
+        if !unused.tended {
+            unused.tended = true;
+            tokio::spawn(tend(Arc::downgrade(self), self.rules.unused));
+        }
+    }
+
+    /// Closes what has lain unused for too long. Gives whether anything is left to tend.
+    fn sweep(&self) -> bool {
+        let mut unused = self.lock();
+        let limit = self.rules.unused;
+        unused
+            .connections
+            .retain(|(since, connection)| since.elapsed() < limit && !connection.sender.is_closed());
+        unused.tended = !unused.connections.is_empty();
+        unused.tended
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_open_connections(&self) -> bool {
+        self.lock().connections.iter().any(|(_, connection)| !connection.sender.is_closed())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Unused> {
+        self.unused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request as it goes out: what was decided, addressed to the org.
+    fn request(&self, outgoing: Outgoing) -> Result<Request<Sending>, UpstreamError> {
+        let Outgoing { method, target, headers, body } = outgoing;
+        // A parser that cuts a fragment off, or adds a slash, would send something else than was decided.
+        let path = PathAndQuery::try_from(target.as_str()).map_err(|_| UpstreamError::Unsendable)?;
+        let plain = target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic());
+        if !plain || path.as_str() != target || method == Method::CONNECT {
+            return Err(UpstreamError::Unsendable);
+        }
+        let mut request = Request::new(Sending::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = Uri::from(path);
+        *request.headers_mut() = headers;
+        clean(request.headers_mut());
+        request.headers_mut().insert(HOST, self.origin.authority().clone());
+        Ok(request)
+    }
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lane({:?}, {} free)", self.origin, self.permits.available_permits())
+    }
+}
+
+/// Closes unused connections of a lane until none is left.
+async fn tend(lane: Weak<Lane>, every: Duration) {
+    loop {
+        sleep(every).await;
+        match lane.upgrade() {
+            Some(lane) if lane.sweep() => {}
+            Some(_) | None => return,
+        }
+    }
+}
+
+/// Framing is hyper's business: a header about it would be a second opinion.
+fn clean(headers: &mut HeaderMap) {
+    use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+    for name in [CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
+    }
+}
+
+fn reads_only(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
+fn again(request: &Request<Sending>) -> Option<Request<Sending>> {
+    let mut copy = Request::new(request.body().again()?);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    Some(copy)
+}
+
+// === impl Lease ===
+
+impl Lease {
+    /// The connection is free for the next one in line.
+    pub(super) fn give_back(self) {
+        let Self { connection, lane, permit } = self;
+        lane.give_back(connection);
+        drop(permit);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+// === impl Failed ===
+
+impl Failed {
+    fn of(mut error: TrySendError<Request<Sending>>, upload: Option<&Upload>) -> Self {
+        if upload.is_some_and(Upload::is_broken) {
+            return Self::Otherwise(UpstreamError::RequestBody);
+        }
+        if let Some(request) = error.take_message() {
+            return Self::Unsent(Box::new(request));
+        }
+        let error = error.into_error();
+        let closed =
+            error.is_incomplete_message() || error.is_closed() || error.is_canceled() || is_io(&error);
+        if error.is_parse() || error.is_parse_too_large() {
+            return Self::Otherwise(UpstreamError::Garbled("it is not HTTP/1.1"));
+        }
+        let error = UpstreamError::CutOff(error.into());
+        if closed { Self::Closed(error) } else { Self::Otherwise(error) }
+    }
+}
+
+fn is_io(error: &hyper::Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<io::Error>())
+}
+
+const MOST_HEADERS: usize = 128;
+/// The most bytes of an answer that are read ahead: what a connection costs when its client is slow.
+const READ_BUFFER: usize = 128 << 10;
+/// How long a driver may take to notice the end of an answer that was read.
+const SETTLING: Duration = Duration::from_secs(1);
