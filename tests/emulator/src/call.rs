@@ -101,7 +101,8 @@ impl Call<'_> {
 
     /// Runs a query and writes its first page.
     pub(crate) fn query(&mut self, soql: &str, all_rows: bool) -> Outcome<Json> {
-        let plan = self.bind(&parse(soql)?, all_rows)?;
+        let located = |fault: Fault| fault.located(soql);
+        let plan = parse(soql).and_then(|query| self.bind(&query, all_rows)).map_err(located)?;
         let answer = run::execute(self.view(), &plan)?;
         if plan.marks {
             self.mark_viewed(&plan, &answer.rows);

@@ -72,6 +72,22 @@ impl Fault {
         Self::bad("JSON_PARSER_ERROR", message)
     }
 
+    /// The same refusal of a query, with the query and the place of the name that the message quotes, as the org
+    /// writes it.
+    pub(crate) fn located(mut self, soql: &str) -> Self {
+        let name = self.message.split('\'').nth(1).filter(|name| !name.is_empty());
+        let at = name.and_then(|name| soql.find(name));
+        let Some(at) = at.filter(|_| matches!(self.code, "INVALID_FIELD" | "INVALID_TYPE")) else {
+            return self;
+        };
+        let before = soql.get(..at).unwrap_or_default();
+        let row = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let marker = format!("{}^", " ".repeat(column - 1));
+        self.message = format!("\n{soql}\n{marker}\nERROR at Row:{row}:Column:{column}\n{}", self.message);
+        self
+    }
+
     /// One entry of a REST error body.
     pub(crate) fn rest(&self) -> Json {
         let mut entry = json!({ "message": self.message, "errorCode": self.code });

@@ -1,12 +1,13 @@
 //! What arrived, and what it did.
 
-use crate::session::Carried;
+use crate::session::{CREDENTIAL_PARAMETERS, Carried};
 use crate::touch::Touch;
 use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
 
 /// One request that reached the org.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Received {
     /// Counts from 0 for the life of the org.
     pub number: u64,
@@ -32,7 +33,7 @@ pub struct Received {
     pub client_certificate: bool,
     /// What was really done: noted by the code that did it.
     pub touched: BTreeSet<Touch>,
-    /// The status of the answer; 0 when the connection was dropped instead.
+    /// The status of the answer; 0 when the connection was dropped instead, 413 when the body did not arrive whole.
     pub status: u16,
 }
 
@@ -61,6 +62,36 @@ impl Received {
     pub fn did(&self, touch: &str) -> bool {
         self.touched.iter().any(|known| known.to_string() == touch)
     }
+}
+
+/// One line: what was asked, how it ended, what it did. Bodies and credentials stay out.
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let touched: Vec<String> = self.touched.iter().map(ToString::to_string).collect();
+        write!(
+            f,
+            "#{} {} {} -> {} as {:?}, carried {:?}, did {touched:?}",
+            self.number,
+            self.effective_method,
+            without_credentials(&self.target),
+            self.status,
+            self.username,
+            self.credentials
+        )
+    }
+}
+
+/// A target whose parameters that carry credentials have lost their values.
+fn without_credentials(target: &str) -> String {
+    let Some((path, query)) = target.split_once('?') else { return target.to_owned() };
+    let pairs: Vec<&str> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, _)) if CREDENTIAL_PARAMETERS.contains(&name) => name,
+            _ => pair,
+        })
+        .collect();
+    format!("{path}?{}", pairs.join("&"))
 }
 
 // === impl Log ===

@@ -99,7 +99,7 @@ impl Schema {
         let prefix = (prefix != "-").then(|| prefix.to_owned());
         let id_prefix = match &prefix {
             Some(own) if !taken => own.clone(),
-            _ => format!("z{:02}", index % 100),
+            _ => format!("z{:02X}", index % 256),
         };
         self.by_name.insert(name.to_ascii_lowercase(), index);
         self.objects.push(Object {

@@ -127,7 +127,11 @@ async fn exchange(org: &Org, request: Request<Incoming>, certified: bool) -> io:
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(_) => return Ok(convert(Reply::empty(413), Finish::default())),
+        Err(_) => {
+            // Too large, or the client went away: nothing was done, but that something arrived is worth knowing.
+            org::lock(&org.0.log).push(unread(&head, certified));
+            return Ok(convert(Reply::empty(413), Finish::default()));
+        }
     };
     let target = head.uri.path_and_query().map_or_else(|| head.uri.to_string(), ToString::to_string);
     let method = head.method.to_string();
@@ -169,6 +173,26 @@ async fn exchange(org: &Org, request: Request<Incoming>, certified: bool) -> io:
     }
     let cut = trouble == Some(Trouble::CutBody);
     Ok(convert(handled.reply, Finish { cut, ..finish }))
+}
+
+/// A request whose body did not arrive whole.
+fn unread(head: &http::request::Parts, certified: bool) -> Received {
+    let method = head.method.to_string();
+    Received {
+        number: 0,
+        effective_method: method.clone(),
+        method,
+        target: head.uri.to_string(),
+        protocol: format!("{:?}", head.version),
+        headers: plain_headers(&head.headers),
+        credentials: Vec::new(),
+        username: None,
+        body: Bytes::new(),
+        body_length: 0,
+        client_certificate: certified,
+        touched: std::collections::BTreeSet::new(),
+        status: 413,
+    }
 }
 
 /// How an answer is sent.

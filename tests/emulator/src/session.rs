@@ -10,7 +10,6 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::{Duration, Instant};
 
 /// All sessions of an org.
-#[derive(Debug)]
 pub(crate) struct Sessions {
     live: HashMap<String, Session>,
     minted: Vec<String>,
@@ -109,6 +108,12 @@ impl Sessions {
     }
 }
 
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sessions({} live, redacted)", self.live.len())
+    }
+}
+
 // === impl Carried ===
 
 impl Carried {
@@ -146,7 +151,7 @@ pub(crate) fn carried(ask: &Ask) -> Vec<Carried> {
         found.push(Carried::new(Carrier::SessionHeader, value.to_str().unwrap_or_default()));
     }
     for (name, value) in &ask.query {
-        if ["oauth_token", "access_token", "sid", "session_id"].contains(&name.as_str()) {
+        if CREDENTIAL_PARAMETERS.contains(&name.as_str()) {
             found.push(Carried::new(Carrier::Query, value.as_str()));
         }
     }
@@ -180,4 +185,6 @@ pub(crate) fn random_text(length: usize) -> String {
     text
 }
 
+/// Parameters of a URL that can carry a session.
+pub(crate) const CREDENTIAL_PARAMETERS: [&str; 4] = ["oauth_token", "access_token", "sid", "session_id"];
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";

@@ -3,7 +3,7 @@
 use super::ast::{Arg, Expr, Query};
 use super::eval::View;
 use super::functions::{Aggregate, Function};
-use super::plan::{Column, Hop, Key, Plan, Reach, Scalar};
+use super::plan::{Column, ENTITY, Hop, Key, Plan, Reach, Scalar};
 use crate::fault::{Fault, Outcome};
 use crate::schema::{Field, Kind, Object};
 use crate::touch::{Touches, Verb};
@@ -265,7 +265,7 @@ impl<'a> Binder<'a> {
 
     fn leaf(&mut self, hops: Vec<Hop>, ends: &Ends<'_>, leaf: &str) -> Outcome<Reach> {
         if ends.key.is_some() && leaf.eq_ignore_ascii_case("Type") {
-            return Ok(Reach { hops, field: "Type".to_owned(), kind: Kind::Text("string") });
+            return Ok(Reach { hops, field: ENTITY.to_owned(), kind: Kind::Text("string") });
         }
         let mut bound = None;
         for object in &ends.objects {
@@ -295,5 +295,5 @@ fn coordinate_field(location: &str, coordinate: &str) -> String {
 
 /// A column that shows a field under the parent it belongs to.
 pub(crate) fn shown(reach: Reach) -> Column {
-    Column::Value { hops: reach.hops.clone(), label: reach.field.clone(), scalar: Scalar::Field(reach) }
+    Column::Value { hops: reach.hops.clone(), label: reach.label().to_owned(), scalar: Scalar::Field(reach) }
 }

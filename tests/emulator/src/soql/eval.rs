@@ -1,6 +1,6 @@
 //! Values of scalars and truth of conditions, for a row or for a group of rows.
 
-use super::plan::{Hop, Reach, Scalar, Test};
+use super::plan::{ENTITY, Hop, Reach, Scalar, Test, Wild};
 use crate::id::Id;
 use crate::schema::{Kind, Schema};
 use crate::store::{Found, Store};
@@ -61,10 +61,10 @@ impl View<'_> {
     /// A field of the row itself, by name: what the row holds, or what follows from it.
     pub(crate) fn own_field(&self, name: &str, row: &Found) -> Value {
         let Some(object) = self.schema.at(row.object) else { return Value::Null };
-        let Some((place, field)) = object.field(name) else {
-            let asks_type = name.eq_ignore_ascii_case("Type");
-            return if asks_type { Value::text(object.name.as_str()) } else { Value::Null };
-        };
+        if name == ENTITY {
+            return Value::text(object.name.as_str());
+        }
+        let Some((place, field)) = object.field(name) else { return Value::Null };
         match field.kind {
             Kind::Id => Value::text(row.id.as_str()),
             Kind::Boolean if field.name == "IsDeleted" => Value::Bool(row.row.deleted),
@@ -165,21 +165,45 @@ fn in_span(operator: &str, value: &Value, from: &Value, to: &Value) -> bool {
     }
 }
 
-/// `%` is any text, `_` any character, `\` takes the meaning from the next. Both sides are in lower case.
-fn like(text: &[char], pattern: &[char]) -> bool {
-    match pattern.split_first() {
-        None => text.is_empty(),
-        Some(('%', rest)) => {
-            (0..=text.len()).any(|skip| text.get(skip..).is_some_and(|tail| like(tail, rest)))
-        }
-        Some(('\\', rest)) if !rest.is_empty() => match (text.split_first(), rest.split_first()) {
-            (Some((have, text)), Some((want, rest))) => have == want && like(text, rest),
-            _ => false,
-        },
-        Some((want, rest)) => {
-            text.split_first().is_some_and(|(have, text)| (*want == '_' || have == want) && like(text, rest))
+/// Whether a text, in lower case, is like a pattern. Linear in the common case and never worse than the product of
+/// both lengths: after a mismatch only the last `%` takes one more letter.
+fn like(text: &[char], pattern: &[Wild]) -> bool {
+    let (mut at, mut part) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(letter) = text.get(at) {
+        match pattern.get(part) {
+            Some(Wild::Any) => {
+                part += 1;
+                retry = Some((at, part));
+            }
+            Some(Wild::One) => (at, part) = (at + 1, part + 1),
+            Some(Wild::Letter(wanted)) if wanted == letter => (at, part) = (at + 1, part + 1),
+            _ => match retry {
+                Some((from, after)) => {
+                    (at, part) = (from + 1, after);
+                    retry = Some((from + 1, after));
+                }
+                None => return false,
+            },
         }
     }
+    pattern.iter().skip(part).all(|part| *part == Wild::Any)
+}
+
+/// A pattern of LIKE, in lower case: `%` is any text, `_` any letter, `\` takes the meaning from the next.
+pub(crate) fn wild(pattern: &str) -> Vec<Wild> {
+    let lower = pattern.to_lowercase();
+    let mut letters = lower.chars();
+    let mut parts = Vec::new();
+    while let Some(letter) = letters.next() {
+        parts.push(match letter {
+            '%' => Wild::Any,
+            '_' => Wild::One,
+            '\\' => Wild::Letter(letters.next().unwrap_or('\\')),
+            other => Wild::Letter(other),
+        });
+    }
+    parts
 }
 
 /// Each value may join several with `;`, all of which must be picked.
@@ -188,4 +212,33 @@ fn includes(picked: &str, values: &[String]) -> bool {
     values
         .iter()
         .any(|value| value.split(';').all(|one| picked.iter().any(|have| have.eq_ignore_ascii_case(one))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{like, wild};
+
+    #[test]
+    fn patterns_match_whole_texts() {
+        let is_like = |text: &str, pattern: &str| like(&text.chars().collect::<Vec<_>>(), &wild(pattern));
+        for (text, pattern, expected) in [
+            ("account 1", "Account%", true),
+            ("account 1", "%1", true),
+            ("account 1", "acc_unt _", true),
+            ("account 1", "account", false),
+            ("a%b", r"a\%b", true),
+            ("axb", r"a\%b", false),
+            ("abcabd", "%ab%d", true),
+            ("", "%", true),
+            ("", "_", false),
+        ] {
+            assert_eq!(is_like(text, pattern), expected, "{text} LIKE {pattern}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_pattern_is_answered_in_time() {
+        let text = vec!['a'; 20_000];
+        assert!(!like(&text, &wild(&format!("{}b", "%a".repeat(200)))));
+    }
 }

@@ -70,9 +70,14 @@ pub(crate) enum Scalar {
 #[derive(Debug, Clone)]
 pub(crate) struct Reach {
     pub(crate) hops: Vec<Hop>,
+    /// The field's name, or [`ENTITY`].
     pub(crate) field: String,
     pub(crate) kind: Kind,
 }
+
+/// Stands for the name of the object that a polymorphic reference points at: `What.Type`, which is not the field
+/// `Type` that the object may have.
+pub(crate) const ENTITY: &str = ":entity";
 
 /// A bound condition.
 #[derive(Debug)]
@@ -95,7 +100,7 @@ pub(crate) enum Test {
     },
     Like {
         left: Scalar,
-        pattern: Vec<char>,
+        pattern: Vec<Wild>,
     },
     In {
         left: Scalar,
@@ -108,6 +113,16 @@ pub(crate) enum Test {
         negated: bool,
         values: Vec<String>,
     },
+}
+
+/// One part of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wild {
+    /// Any text, even none.
+    Any,
+    /// Any one letter.
+    One,
+    Letter(char),
 }
 
 /// One key of the order.
@@ -161,6 +176,15 @@ impl Scalar {
             Self::Aggregate(_, arg) => arg.as_deref().and_then(Self::reach),
             Self::Constant(_) => None,
         }
+    }
+}
+
+// === impl Reach ===
+
+impl Reach {
+    /// The name in the answer.
+    pub(crate) fn label(&self) -> &str {
+        if self.field == ENTITY { "Type" } else { &self.field }
     }
 }
 

@@ -6,7 +6,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use forcefield_emulator::{Carrier, Compression, Org, Side, Trouble};
+use forcefield_emulator::{Carrier, Org};
 use serde_json::{Value as Json, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -207,7 +207,7 @@ async fn every_carrier_of_a_session_works_and_is_recorded() {
         assert_eq!(received.credentials[0].carrier, carrier);
         assert_eq!(received.credentials[0].token(), token);
         assert_eq!(received.username.as_deref(), Some("user0@acme.example"));
-        assert!(!format!("{received:?}").contains(token) || carrier == Carrier::Query);
+        assert!(!format!("{received:?}").contains(token));
     }
     let two = [("authorization", "Bearer gone"), ("cookie", cookie.as_str())];
     assert_eq!(
@@ -215,55 +215,6 @@ async fn every_carrier_of_a_session_works_and_is_recorded() {
         200,
         "a second credential is tried"
     );
-}
-
-#[tokio::test]
-async fn planned_trouble_comes_as_often_as_planned() {
-    let client = Client::start().await;
-    let path = "/services/data/v60.0/limits";
-    client.server.fail_next(Side::Data, Trouble::Unavailable, 1);
-    let answer = client.get(path).await;
-    assert_eq!((answer.status, answer.code().as_str()), (503, "SERVER_UNAVAILABLE"));
-    client.server.fail_next(Side::Data, Trouble::HtmlError, 1);
-    assert!(client.get(path).await.text().starts_with("<html>"));
-    for trouble in [Trouble::DropBeforeWork, Trouble::DropAfterWork, Trouble::CutBody] {
-        client.server.fail_next(Side::Data, trouble, 1);
-        let bearer = format!("Bearer {}", client.token);
-        assert!(client.bare("GET", path, &[("authorization", &bearer)], b"").await.is_err(), "{trouble:?}");
-    }
-    client.server.fail_next(Side::Login, Trouble::Unavailable, 2);
-    assert_eq!(client.get(path).await.status, 200, "the other side is well");
-    assert_eq!(token(&client, "grant_type=x").await.1["error"], "temporarily_unavailable");
-    client.server.heal();
-    assert_eq!(token(&client, "grant_type=x").await.1["error"], "unsupported_grant_type");
-    client.server.set_api_usage(15_000, 15_000);
-    let spent = client.get(path).await;
-    assert_eq!((spent.status, spent.code().as_str()), (403, "REQUEST_LIMIT_EXCEEDED"));
-}
-
-#[tokio::test]
-async fn answers_are_compressed_as_asked_and_requests_unpacked() {
-    use std::io::{Read as _, Write as _};
-    let client = Client::start().await;
-    let answer = client.send("GET", "/services/data/v60.0/limits", &[("accept-encoding", "gzip")], "").await;
-    assert_eq!(answer.header("content-encoding"), "gzip");
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap();
-    assert!(text.contains("DailyApiRequests"));
-    client.server.set_compression(Compression::Never);
-    let answer = client.send("GET", "/services/data/v60.0/limits", &[("accept-encoding", "gzip")], "").await;
-    assert_eq!(answer.header("content-encoding"), "");
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packer.write_all(br#"{"Name":"packed"}"#).unwrap();
-    let bearer = format!("Bearer {}", client.token);
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("content-encoding", "gzip"),
-        ("content-type", "application/json"),
-    ];
-    let path = "/services/data/v60.0/sobjects/Account";
-    let answer = client.bare("POST", path, &headers, &packer.finish().unwrap()).await.unwrap();
-    assert_eq!(answer.status, 201, "{}", answer.text());
 }
 
 #[tokio::test]

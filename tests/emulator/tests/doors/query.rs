@@ -46,6 +46,7 @@ async fn filters_select_what_they_should() {
         ("FROM Account WHERE Id NOT IN (SELECT AccountId FROM Opportunity)", 1000),
         ("FROM Case WHERE IsClosed = true", 1000),
         ("FROM Task WHERE Who.Type = 'Contact'", 334),
+        ("FROM Task WHERE What.Type = 'Account'", 334),
         ("FROM Lead WHERE CreatedDate < 2024-01-02T00:00:00Z", 24),
         ("FROM Opportunity WHERE CloseDate >= 2024-01-01 AND CloseDate < 2024-02-01", 31),
         ("FROM Opportunity WHERE CALENDAR_YEAR(CloseDate) = 2025", 365),
@@ -182,6 +183,13 @@ async fn typeof_fields_aliases_and_compounds() {
 #[tokio::test]
 async fn what_cannot_be_run_is_refused() {
     let client = Client::start().await;
+    let path = "/services/data/v60.0/query?q=SELECT+Foo+FROM+Account";
+    let message = client.get(path).await.json()[0]["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.starts_with(
+            "\nSELECT Foo FROM Account\n       ^\nERROR at Row:1:Column:8\nNo such column 'Foo'"
+        )
+    );
     for (soql, code) in [
         ("SELECT Foo FROM Account", "INVALID_FIELD"),
         ("SELECT Id FROM Foo", "INVALID_TYPE"),

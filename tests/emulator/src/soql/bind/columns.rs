@@ -53,7 +53,7 @@ impl Binder<'_> {
         if let (false, Some(reach)) = (scalar.is_aggregate(), scalar.reach()) {
             let is_date_part = matches!(expr, Expr::Call { name, .. } if !RENAMES_NOTHING.iter().any(|same| same.eq_ignore_ascii_case(name)));
             if !is_date_part {
-                let (hops, label) = (reach.hops.clone(), reach.field.clone());
+                let (hops, label) = (reach.hops.clone(), reach.label().to_owned());
                 return Ok(Column::Value { hops, label, scalar });
             }
         }

@@ -1,7 +1,7 @@
 //! Conditions: each value is brought to the type of what it is compared with.
 
 use super::super::ast::{Condition, Literal};
-use super::super::eval::{View, key};
+use super::super::eval::{View, key, wild};
 use super::super::plan::{Scalar, Test};
 use super::super::{dates, run};
 use super::Binder;
@@ -26,7 +26,7 @@ impl Binder<'_> {
                 if !matches!(left.kind(), Kind::Text(_)) {
                     return Err(Fault::bad("INVALID_QUERY_FILTER_OPERATOR", "LIKE needs a text field"));
                 }
-                Ok(Test::Like { left, pattern: pattern.to_lowercase().chars().collect() })
+                Ok(Test::Like { left, pattern: wild(pattern) })
             }
             Condition::In { left, negated, values } => {
                 let left = self.filterable(left)?;
