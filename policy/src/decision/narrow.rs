@@ -1,7 +1,7 @@
 //! Narrowing before refusing: what is written into a request's holes.
 
 use super::{Narrowing, Reason, check, handles};
-use crate::grant::Grants;
+use crate::grant::{Grant, Grants};
 use crate::request::{Access, FieldList, Fields, Origin, Verb, What};
 use crate::schema::{Object, ObjectId};
 use crate::soql::{self, FieldsFunction, PlaceKind};
@@ -160,6 +160,16 @@ fn search(
     }
     if edits.scope.is_some() {
         narrowings.push(Narrowing::NameFields);
+    }
+    for (number, place) in search.places().iter().enumerate().skip(search.objects().len()) {
+        if let Some(condition) = grants.on(place.object).and_then(Grant::condition) {
+            edits.conditions.push((number, condition));
+            narrowings.push(Narrowing::Condition(check::name(grants, place.object)));
+        }
+    }
+    if search.reveals().is_some() {
+        let every = |object: &ObjectId| check::covered(grants, Access::every(Verb::Read, *object));
+        search.objects().iter().try_for_each(|object| every(object).map(|_| ()))?;
     }
     search.narrowed(&edits).map_err(|error| {
         let first = search.objects().first().map_or_else(String::new, |object| check::name(grants, *object));
