@@ -153,7 +153,8 @@ impl Org {
         self.state().sessions.live()
     }
 
-    /// Every request since the start or since [`Org::clear`]; the oldest are forgotten after 50,000.
+    /// Every request since the start or since [`Org::clear`]; the oldest are forgotten after 50,000, or after
+    /// 64 MiB of bodies.
     pub fn requests(&self) -> Vec<Received> {
         self.received_since(0)
     }

@@ -41,11 +41,16 @@ pub struct Received {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     kept: VecDeque<Received>,
+    /// Bytes of all kept bodies.
+    bytes: usize,
     next: u64,
 }
 
 /// Bodies are kept up to this many bytes.
 pub(crate) const KEPT_BODY: usize = 64 * 1024;
+
+/// Bodies are kept up to this many bytes together; the oldest requests go first.
+const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// This many requests are kept.
 const KEPT: usize = 50_000;
@@ -101,10 +106,12 @@ impl Log {
     pub(crate) fn push(&mut self, mut received: Received) {
         received.number = self.next;
         self.next += 1;
-        if self.kept.len() == KEPT {
-            self.kept.pop_front();
-        }
+        self.bytes += received.body.len();
         self.kept.push_back(received);
+        while self.kept.len() > KEPT || self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.kept.pop_front() else { break };
+            self.bytes -= oldest.body.len();
+        }
     }
 
     /// The kept requests from a number on.
@@ -120,5 +127,6 @@ impl Log {
     /// Forgets the kept requests; numbers go on.
     pub(crate) fn clear(&mut self) {
         self.kept.clear();
+        self.bytes = 0;
     }
 }

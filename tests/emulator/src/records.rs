@@ -152,6 +152,9 @@ impl Call<'_> {
             })?;
         let found = if known.name == "Id" {
             self.record(object, value).ok().into_iter().collect()
+        } else if let Some((place, _)) = object.field(&known.name).filter(|(_, field)| field.external_id) {
+            let found = self.state.store.with_key(object, place, value).into_iter();
+            found.filter(|found| !found.row.deleted).collect()
         } else {
             let same = |row: &Found| {
                 let own = view.own_field(&known.name, row);
@@ -229,10 +232,9 @@ impl Call<'_> {
     fn unique(&self, object: &Object, row: &Row, own: Option<&str>) -> Outcome<()> {
         for (place, field) in object.fields.iter().enumerate().filter(|(_, field)| field.external_id) {
             let value = row.get(place);
-            let taken = |other: &Found| {
-                Some(other.id.as_str()) != own && !other.row.deleted && other.row.get(place) == value
-            };
-            if !value.is_null() && self.state.store.scan(object).any(|other| taken(&other)) {
+            let taken = |other: &Found| Some(other.id.as_str()) != own && !other.row.deleted;
+            let others = self.state.store.with_key(object, place, &value.display());
+            if !value.is_null() && others.iter().any(taken) {
                 let message =
                     format!("duplicate value found: {} duplicates value on another record", field.name);
                 return Err(Fault::bad("DUPLICATE_VALUE", message));

@@ -3,16 +3,20 @@
 use crate::id::{self, Id};
 use crate::schema::{Object, Schema};
 use crate::value::{Row, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// All rows. Cloning shares them; the first change to an object's table copies that table.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store {
     tables: Vec<Arc<BTreeMap<Id, Arc<Row>>>>,
+    /// Which rows of an object have a value in an external-id field, by the field's place and the value.
+    keys: Vec<Arc<Keys>>,
     next: Vec<u64>,
     virtual_rows: u64,
 }
+
+type Keys = HashMap<(usize, String), Vec<Id>>;
 
 /// A row with its id and the place of its object.
 #[derive(Debug, Clone)]
@@ -30,7 +34,12 @@ pub(crate) const VIRTUAL: &str = "Reading__c";
 impl Store {
     pub(crate) fn new(schema: &Schema) -> Self {
         let count = schema.objects().len();
-        Self { tables: vec![Arc::default(); count], next: vec![1; count], virtual_rows: 0 }
+        Self {
+            tables: vec![Arc::default(); count],
+            keys: vec![Arc::default(); count],
+            next: vec![1; count],
+            virtual_rows: 0,
+        }
     }
 
     /// Sets how many rows of [`VIRTUAL`] are made up.
@@ -56,6 +65,7 @@ impl Store {
 
     /// Adds or replaces the row of an id.
     pub(crate) fn put(&mut self, object: &Object, id: Id, row: Row) {
+        self.index(object, &id, Some(&row));
         if let Some(table) = self.tables.get_mut(object.index) {
             Arc::make_mut(table).insert(id, Arc::new(row));
         }
@@ -63,8 +73,36 @@ impl Store {
 
     /// Forgets a row for good.
     pub(crate) fn purge(&mut self, object: &Object, id: &str) {
+        self.index(object, id, None);
         if let Some(table) = self.tables.get_mut(object.index) {
             Arc::make_mut(table).remove(id);
+        }
+    }
+
+    /// The rows with a value in an external-id field, whatever its case, deleted ones too.
+    pub(crate) fn with_key(&self, object: &Object, place: usize, value: &str) -> Vec<Found> {
+        let ids = self.keys.get(object.index).and_then(|keys| keys.get(&(place, value.to_lowercase())));
+        ids.into_iter().flatten().filter_map(|id| self.get(object, id)).collect()
+    }
+
+    /// Moves a row from the keys it had to the keys it will have.
+    fn index(&mut self, object: &Object, id: &str, row: Option<&Row>) {
+        let old = self.tables.get(object.index).and_then(|table| table.get(id)).cloned();
+        let fields = object.fields.iter().enumerate().filter(|(_, field)| field.external_id);
+        for (place, _) in fields {
+            let key = |row: &Row| {
+                let value = row.get(place);
+                (!value.is_null()).then(|| (place, value.display().to_lowercase()))
+            };
+            let (before, after) = (old.as_deref().and_then(key), row.and_then(key));
+            let Some(keys) = self.keys.get_mut(object.index).filter(|_| before != after) else { continue };
+            let keys = Arc::make_mut(keys);
+            if let Some(ids) = before.and_then(|before| keys.get_mut(&before)) {
+                ids.retain(|known| known != id);
+            }
+            if let Some(after) = after {
+                keys.entry(after).or_default().push(id.to_owned());
+            }
         }
     }
 

@@ -260,3 +260,14 @@ fn between(text: &str, from: &str, to: &str) -> String {
     let after = text.split_once(from).unwrap_or_else(|| panic!("no {from} in {text}")).1;
     after.split_once(to).unwrap().0.to_owned()
 }
+
+#[tokio::test]
+async fn ten_thousand_upserts_take_no_time() {
+    let client = Client::start().await;
+    let spec = json!({ "object": "Invoice__c", "operation": "upsert", "externalIdFieldName": "ExtId__c" });
+    let rows: String = (0..10_000).map(|row| format!("E-{row},{row}\n")).collect();
+    let id = upload(&client, &spec, &format!("ExtId__c,Amount__c\n{rows}")).await;
+    let done = client.get(&format!("{INGEST}/{id}")).await.json();
+    assert_eq!((&done["numberRecordsProcessed"], &done["numberRecordsFailed"]), (&json!(10_000), &json!(0)));
+    assert_eq!(client.server.count("Invoice__c"), Some(10_000));
+}
