@@ -1,5 +1,7 @@
 //! `check`: every problem of a configuration.
 
+use std::path::Path;
+
 use anyhow::Result;
 use forcefield_config::{Problem, Problems, Severity};
 use serde::Serialize;
@@ -31,7 +33,7 @@ pub(crate) fn run(args: &Check, terminal: &mut Terminal<'_>) -> Result<Exit> {
     let (read, problems) = match read_config(&args.config, terminal.today) {
         Ok(Read { config, warnings }) => (Some(config), warnings),
         Err(ReadError::Problems(Problems(problems))) => (None, problems),
-        Err(error) => return Err(error.into()),
+        Err(ReadError::File { path, source }) => (None, vec![unreadable(&path, &source)]),
     };
     let identities = read.as_ref().map_or(0, |config| config.identities.len());
     match terminal.output {
@@ -60,6 +62,18 @@ pub(crate) fn run(args: &Check, terminal: &mut Terminal<'_>) -> Result<Exit> {
         }
     }
     Ok(if read.is_some() { Exit::Done } else { Exit::Refused })
+}
+
+/// A file that cannot be read is a problem of the configuration like any other.
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    Problem {
+        file: path.display().to_string(),
+        line: 1,
+        column: 1,
+        severity: Severity::Error,
+        message: format!("cannot be read: {error}"),
+        help: String::new(),
+    }
 }
 
 fn row(problem: &Problem) -> Row<'_> {

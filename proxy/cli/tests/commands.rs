@@ -111,6 +111,13 @@ fn check_shows_warnings_and_exits_0() {
 #[test]
 fn what_is_not_there_is_named() {
     let ended = forcefield(&["check", "--config", "/nowhere/forcefield.yaml"], "");
+    assert_eq!(ended.exit, Ok(Exit::Refused));
+    assert!(
+        ended.err.starts_with("/nowhere/forcefield.yaml:1:1: cannot be read: No such file"),
+        "{}",
+        ended.err
+    );
+    let ended = forcefield(&["can-i", "a", "read", "Account", "--config", "/nowhere/forcefield.yaml"], "");
     assert!(ended.exit.unwrap_err().starts_with("cannot read /nowhere/forcefield.yaml: No such file"));
     let (folder, main) = changed("identities: identities/", "identities: elsewhere/");
     let missing = folder.path().join("elsewhere/");
