@@ -22,8 +22,6 @@ mod records;
 mod references;
 mod rest;
 mod soap;
-#[cfg(test)]
-mod spec;
 mod streaming;
 mod ui;
 mod unclear;
@@ -33,7 +31,7 @@ use call::{Call, Envelope};
 
 use crate::request::{Body, Cut, Head, Request, Rows};
 use crate::schema::Schema;
-pub use doors::{Decided, DoorEntry, documentation};
+pub use doors::{Decided, DoorEntry, documentation, entries};
 pub use unclear::{Place, Unclear, UnclearKind};
 
 /// How much of a request's body the classifier has to see.
@@ -125,3 +123,6 @@ impl Root {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

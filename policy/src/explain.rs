@@ -55,17 +55,29 @@ pub enum TableError {
 /// # Errors
 /// A table that does not have the format.
 pub fn batch(table: &str) -> Result<Vec<Explained>, TableError> {
+    let mut all = Vec::new();
+    each(table, |schema, head, body, line| all.push(request(schema, head, body, line)))?;
+    Ok(all)
+}
+
+/// Calls `visit` with the schema of a table, and the head, body and line of each of its requests.
+///
+/// # Errors
+/// A table that does not have the format.
+pub fn each(table: &str, mut visit: impl FnMut(&Schema, &Head<'_>, &[u8], usize)) -> Result<(), TableError> {
     let schema = schema(table)?;
     let mut lines =
         (1..).zip(table.lines()).filter(|(_, line)| !line.starts_with('#') && !line.trim().is_empty());
     let (_, names) = lines.next().ok_or(TableError::Columns)?;
     let columns = Columns::of(names).ok_or(TableError::Columns)?;
-    lines
-        .map(|(line, text)| {
-            let row = columns.row(text).ok_or(TableError::Row(line))?;
-            Ok(row.explained(&schema, line))
-        })
-        .collect()
+    for (line, text) in lines {
+        let row = columns.row(text).ok_or(TableError::Row(line))?;
+        let headers: Vec<(&str, &[u8])> =
+            row.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let head = Head { method: row.method, target: row.path, headers: &headers };
+        visit(&schema, &head, &row.bytes(), line);
+    }
+    Ok(())
 }
 
 /// Explains one request.
@@ -149,13 +161,6 @@ impl Columns {
 }
 
 impl Row<'_> {
-    fn explained(&self, schema: &Schema, line: usize) -> Explained {
-        let headers: Vec<(&str, &[u8])> =
-            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let head = Head { method: self.method, target: self.path, headers: &headers };
-        request(schema, &head, &self.bytes(), line)
-    }
-
     /// The body as it would be sent.
     fn bytes(&self) -> Vec<u8> {
         if self.body == "-" {

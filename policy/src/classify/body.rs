@@ -46,7 +46,9 @@ impl<'a> Payload<'a> {
             return Err(Unclear::form(Place::Body, format!("{method} has no body")));
         }
         let encoding = encoding(head)?;
-        let header = one(head, "content-type")?;
+        // `sfdclib` writes the name with an underscore (clients.md, section 2.6); what is sent has the right one.
+        let header =
+            one(head, "content-type")?.map_or_else(|| one(head, "content_type"), |value| Ok(Some(value)))?;
         let header = header.ok_or_else(|| odd("content-type", "a body must say what it is"))?;
         let kind = ContentType::parse(header)?;
         let bytes = match (encoding, use_) {

@@ -125,12 +125,9 @@ pub(super) fn query(
     version: ApiVersion,
     place: &Place,
 ) -> Result<soql::Resolved, Unclear> {
-    let query = call.soql_of(text, place, version).map_err(Unclear::of_export)?;
+    let query = call.soql_of(text, place, version)?;
     match query.bulk_problem() {
-        Some(problem) => {
-            let what = format!("a bulk query cannot have {problem}");
-            Err(Unclear::form(place.clone(), what).of_export())
-        }
+        Some(problem) => Err(Unclear::form(place.clone(), format!("a bulk query cannot have {problem}"))),
         None => Ok(query),
     }
 }

@@ -65,7 +65,8 @@ fn query_job(call: &Call<'_>) -> Result<Request, Unclear> {
         return Err(unclear("`operation` must be `query` or `queryAll`"));
     }
     let text = json.root().required("query")?;
-    let query = bulk::query(call, &text.string()?, version(call)?, &text.place())?;
+    let query =
+        bulk::query(call, &text.string()?, version(call)?, &text.place()).map_err(Unclear::of_export)?;
     let needs = Needs::new(What::Query(Box::new(query)));
     let mut request = call.request(Api::Bulk2, Operation::Export, needs, call.target(&parameters));
     request.draft.body = Body::Whole(json.rebuilt(vec![(text.content(), json::hole(0))]));

@@ -148,8 +148,13 @@ impl<'a> Call<'a> {
         self.parsed()?.distinct_but(repeatable)
     }
 
+    /// References are taken among `ids` only, where the door looks at each.
     fn parsed(&self) -> Result<Parameters<'a>, Unclear> {
-        self.query.map_or_else(|| Ok(Parameters::default()), Parameters::parse)
+        let parameters = self.query.map_or_else(|| Ok(Parameters::default()), Parameters::parse)?;
+        for (name, value) in parameters.iter().filter(|(name, _)| !matches!(*name, "ids" | "q")) {
+            self.no_references(value, &Place::Parameter(name.into()))?;
+        }
+        Ok(parameters)
     }
 
     /// Whether the query string names a parameter, for pages whose query strings are not read otherwise.

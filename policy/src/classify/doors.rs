@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::call::Call;
 use super::{BodyUse, Root, Unclear, body, bulk1, bulk2, graphql, outside, rest, soap, streaming, ui};
-use crate::request::{Api, Method, Request};
+use crate::request::{Api, Method, Request, What};
 
 /// One door.
 pub(crate) struct Door {
@@ -78,11 +78,16 @@ pub(crate) fn whole(call: &Call<'_>) -> BodyUse {
     }
 }
 
+/// The lines of the documentation.
+pub fn entries() -> impl Iterator<Item = &'static DoorEntry> {
+    DOORS.iter().flat_map(|door| door.entries)
+}
+
 /// The documentation of all doors, as a Markdown table.
 #[must_use]
 pub fn documentation() -> String {
     let mut text = String::from("| door | resource | decided by | why |\n|---|---|---|---|\n");
-    for entry in DOORS.iter().flat_map(|door| door.entries) {
+    for entry in entries() {
         let DoorEntry { api, resource, decided, why } = entry;
         let _ = writeln!(text, "| {api} | `{resource}` | {} | {why} |", decided.as_str());
     }
@@ -90,6 +95,22 @@ pub fn documentation() -> String {
 }
 
 impl Decided {
+    /// How a request is decided in the end: by the strictest of its needs.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let strictness = |what: &What| match what {
+            What::Access(_) | What::Query(_) | What::Search(_) | What::Condition(_) | What::Fields(_) => {
+                (1, Self::Accesses)
+            }
+            What::Named(_) => (0, Self::Named),
+            What::Opaque(_) => (2, Self::Opaque),
+            What::Handle(_) | What::Columns(_) => (3, Self::Handle),
+            What::Never(_) => (4, Self::Never),
+        };
+        let strictest = request.needs.iter().map(|need| strictness(&need.what)).max_by_key(|(rank, _)| *rank);
+        strictest.map_or(Self::Never, |(_, decided)| decided)
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Accesses => "objects and fields",
@@ -128,47 +149,113 @@ const fn tree(
 #[rustfmt::skip]
 const DOORS: &[Door] = &[
     data("", rest::versions::read, &[
-        entry(Api::Versions, "GET /services/data", Decided::Named, "`versions`: no org data"),
+        entry(Api::Versions, "GET /services/data", Decided::Named, "`versions`: nothing of the org"),
         entry(Api::Resources, "GET /services/data/vXX.0", Decided::Named, "`resources`: no record data"),
     ]),
     data("sobjects", rest::sobject::read, &[
         entry(Api::Sobject, "GET /sobjects", Decided::Named, "`describe-global`; the list is cut to the objects granted"),
-        entry(Api::Sobject, "GET /sobjects/{O}", Decided::Accesses, "description and recent records"),
+        entry(Api::Sobject, "GET /sobjects/Global/describe/layouts", Decided::Named, "`resources`: no record data"),
+        entry(Api::Sobject, "GET POST /sobjects/{O}", Decided::Accesses, "description with recent records; creation by the keys of the body, for events publication"),
+        entry(Api::Sobject, "GET /sobjects/{O}/describe[/...]", Decided::Accesses, "`describe`; fields not granted are cut out"),
+        entry(Api::Sobject, "GET PATCH DELETE /sobjects/{O}/{id}", Decided::Accesses, "`fields=` or, without it, the fields granted; keys of the body; the id must be of the object"),
+        entry(Api::Sobject, "GET PATCH DELETE /sobjects/{O}/{field}/{value}", Decided::Accesses, "the same; the key is read, and an upsert creates and updates it"),
+        entry(Api::Sobject, "GET PATCH DELETE /sobjects/{O}/{id}/{relationship}[/...]", Decided::Accesses, "the object at the end, and every reference field on the way"),
+        entry(Api::Sobject, "GET /sobjects/{O}/{id}/{file}", Decided::Accesses, "read of the field; `EventLogFile.LogFile` is an export"),
+        entry(Api::Sobject, "GET /sobjects/{O}/deleted, updated", Decided::Accesses, "read of the ids"),
+        entry(Api::Sobject, "GET /sobjects/{O}/listviews[/...]", Decided::Accesses, "description; results run stored SOQL, so they need every field"),
+        entry(Api::Sobject, "GET /sobjects/{O}/quickActions[/...]", Decided::Accesses, "description; default values need every field"),
+        entry(Api::Sobject, "POST /sobjects/{O}/quickActions/{name}", Decided::Opaque, "what it does is defined in the org"),
+        entry(Api::Sobject, "* /sobjects/User/{id}/password", Decided::Never, "passwords are not managed through a proxy"),
+        entry(Api::Streaming, "GET POST /sobjects/StreamingChannel/{id}/push", Decided::Opaque, "generic events hold anything"),
     ]),
-    data("composite", rest::composite::read, &[]),
-    data("query", rest::query::read, &[]),
+    data("composite", rest::composite::read, &[
+        entry(Api::Composite, "GET /composite", Decided::Named, "`resources`: a list"),
+        entry(Api::Composite, "POST /composite[/batch, /graph, /tree/{O}]", Decided::Accesses, "every part as itself; one part refused refuses all; references only where they cannot change the meaning"),
+        entry(Api::Composite, "POST /composite[/batch] with opaque parts", Decided::Opaque, "the part's own method and path"),
+        entry(Api::Composite, "POST /composite[/batch] with locators", Decided::Handle, "as the part itself"),
+        entry(Api::Composite, "POST /composite[/batch] with parts refused always", Decided::Never, "as the part itself"),
+        entry(Api::Collections, "* /composite/sobjects[/{O}[/{field}]]", Decided::Accesses, "the keys of every record; deletion by the objects of the ids"),
+    ]),
+    data("query", rest::query::read, &[
+        entry(Api::Query, "GET /query, /queryAll ?q=, ?explain=", Decided::Accesses, "every object and field in any clause; narrowed where the grant is narrower"),
+        entry(Api::Query, "GET /query/{locator}, /queryAll/{locator}", Decided::Handle, "locators belong to the Salesforce user, so only the caller's own are taken"),
+    ]),
     data("queryAll", rest::query::read, &[]),
-    data("search", rest::search::read, &[]),
+    data("named", rest::query::named, &[
+        entry(Api::Query, "GET /named/query/{name}", Decided::Never, "the request does not show what is read"),
+    ]),
+    data("async-queries", rest::query::asynchronous, &[
+        entry(Api::Query, "POST /async-queries", Decided::Accesses, "an export: the query, and the fields of the target"),
+        entry(Api::Query, "GET DELETE /async-queries[/{id}]", Decided::Opaque, "jobs of anybody"),
+    ]),
+    data("search", rest::search::read, &[
+        entry(Api::Search, "GET /search?q=", Decided::Accesses, "the objects of RETURNING; matching needs every field, or is narrowed to names"),
+        entry(Api::Search, "GET POST /parameterizedSearch", Decided::Accesses, "rewritten as SOSL, then the same"),
+        entry(Api::Search, "GET /search/suggestions, suggestTitleMatches, layout", Decided::Accesses, "names and the fields asked for; layouts need `describe`"),
+        entry(Api::Search, "GET /search/scopeOrder", Decided::Named, "`resources`: names of objects"),
+        entry(Api::Search, "GET /search/suggestSearchQueries", Decided::Opaque, "what others searched for"),
+    ]),
     data("searchlayout", rest::search::read, &[]),
     data("parameterizedSearch", rest::search::parameterized, &[]),
-    data("named", rest::query::named, &[]),
-    data("async-queries", rest::query::asynchronous, &[]),
     data("limits", rest::limits::read, &[
         entry(Api::Limits, "GET /limits", Decided::Named, "`limits`: no record data"),
         entry(Api::Limits, "GET /limits/recordCount?sObjects=", Decided::Accesses, "row counts of the objects named; without names, of every object: refused"),
     ]),
-    data("tooling", rest::tooling::read, &[]),
-    data("metadata", rest::tooling::metadata, &[]),
-    data("connect", rest::automation::connect, &[]),
+    data("tooling", rest::tooling::read, &[
+        entry(Api::Tooling, "GET /tooling/...", Decided::Opaque, "its entities are not the org's objects"),
+        entry(Api::Tooling, "GET /tooling/query/{locator}", Decided::Handle, "only the caller's own"),
+        entry(Api::Tooling, "POST PATCH DELETE /tooling/..., * /tooling/executeAnonymous, runTests...", Decided::Never, "code can do anything"),
+    ]),
+    data("metadata", rest::tooling::metadata, &[
+        entry(Api::Metadata, "POST PATCH /metadata/deployRequest[/{id}]", Decided::Never, "a deployment can change anything"),
+        entry(Api::Metadata, "GET /metadata/deployRequest/{id}", Decided::Handle, "only the caller's own"),
+    ]),
+    data("connect", rest::automation::connect, &[
+        entry(Api::Connect, "* /connect/..., /chatter/...", Decided::Opaque, "hundreds of resources that are not about objects"),
+    ]),
     data("chatter", rest::automation::connect, &[]),
-    data("actions", rest::automation::actions, &[]),
-    data("quickActions", rest::automation::quick_actions, &[]),
-    data("process", rest::automation::process, &[]),
-    data("analytics", rest::analytics::read, &[]),
-    data("folders", rest::analytics::folders, &[]),
-    data("wave", rest::analytics::wave, &[]),
+    data("actions", rest::automation::actions, &[
+        entry(Api::Actions, "GET /actions/...", Decided::Named, "`resources`: names and parameters of actions"),
+        entry(Api::Actions, "POST /actions/...", Decided::Opaque, "flows and Apex do what the org defined"),
+    ]),
+    data("quickActions", rest::automation::quick_actions, &[
+        entry(Api::QuickActions, "GET /quickActions[/{name}]", Decided::Named, "`resources`: names and layouts of actions"),
+        entry(Api::QuickActions, "POST /quickActions/{name}, GET .../defaultValues", Decided::Opaque, "what it does is defined in the org"),
+    ]),
+    data("process", rest::automation::process, &[
+        entry(Api::Process, "GET /process/approvals, /process/rules", Decided::Named, "`resources`: names of processes"),
+        entry(Api::Process, "GET /process/rules/{O}[/{id}]", Decided::Accesses, "`describe`"),
+        entry(Api::Process, "POST /process/...", Decided::Opaque, "approvals and rules do what the org defined; the records' objects are recorded"),
+    ]),
+    data("analytics", rest::analytics::read, &[
+        entry(Api::Analytics, "GET /analytics/reports, report-types, .../describe", Decided::Named, "`resources`: names of reports"),
+        entry(Api::Analytics, "* /analytics/...", Decided::Opaque, "an export: what a report or dashboard reads is stored in the org"),
+        entry(Api::Analytics, "GET DELETE /analytics/reports/{id}/instances/{id}", Decided::Handle, "only the caller's own runs, and the path"),
+    ]),
+    data("folders", rest::analytics::folders, &[
+        entry(Api::Analytics, "* /folders/...", Decided::Opaque, "reports, and whom they are shared with"),
+    ]),
+    data("wave", rest::analytics::wave, &[
+        entry(Api::Wave, "* /wave/..., /smartdatadiscovery, /jsonxform, /eclair", Decided::Opaque, "an export in a language of its own"),
+    ]),
     data("smartdatadiscovery", rest::analytics::wave, &[]),
     data("jsonxform", rest::analytics::wave, &[]),
     data("eclair", rest::analytics::wave, &[]),
-    data("tabs", rest::misc::lists, &[]),
+    data("tabs", rest::misc::lists, &[
+        entry(Api::Misc, "GET /tabs, /theme, /appMenu/..., /nouns, /knowledgeManagement/settings, /event/eventSchema/{id}, /async/specifications/...", Decided::Named, "`resources`: no record data"),
+    ]),
     data("theme", rest::misc::lists, &[]),
     data("appMenu", rest::misc::lists, &[]),
     data("nouns", rest::misc::lists, &[]),
     data("event", rest::misc::lists, &[]),
     data("async", rest::misc::lists, &[]),
-    data("compactLayouts", rest::misc::compact_layouts, &[]),
     data("knowledgeManagement", rest::misc::lists, &[]),
-    data("recent", rest::misc::opaque, &[]),
+    data("compactLayouts", rest::misc::compact_layouts, &[
+        entry(Api::Misc, "GET /compactLayouts?q=", Decided::Accesses, "`describe` of the objects named"),
+    ]),
+    data("recent", rest::misc::opaque, &[
+        entry(Api::Misc, "* /recent, /support, /scheduling, /consent, /asset-management, /commerce, /payments, /dedupe, /localizedvalue, /contact-tracing, /health, /mobile", Decided::Opaque, "record data whose objects the request does not show; `/consent/dsr/rtp/execute` is an export"),
+    ]),
     data("support", rest::misc::opaque, &[]),
     data("scheduling", rest::misc::opaque, &[]),
     data("asset-management", rest::misc::opaque, &[]),
@@ -180,7 +267,9 @@ const DOORS: &[Door] = &[
     data("contact-tracing", rest::misc::opaque, &[]),
     data("health", rest::misc::opaque, &[]),
     data("mobile", rest::misc::opaque, &[]),
-    data("named-credentials", rest::misc::administration, &[]),
+    data("named-credentials", rest::misc::administration, &[
+        entry(Api::Misc, "* /named-credentials, /licensing", Decided::Never, "credentials and licences"),
+    ]),
     data("licensing", rest::misc::administration, &[]),
     Door { body: bulk2::body, ..data("jobs", bulk2::read, &[
         entry(Api::Bulk2, "POST /jobs/query", Decided::Accesses, "the query, as everywhere; results leave as an export"),
@@ -214,14 +303,33 @@ const DOORS: &[Door] = &[
         entry(Api::SoapEnterprise, "POST /services/Soap/c/XX.0", Decided::Accesses, "as partner, with types of its own"),
         entry(Api::SoapPartner, "POST /services/Soap/u/XX.0/{sendEmail, process, performQuickActions, ...}", Decided::Opaque, "automation; the operation's name is the path's last segment"),
         entry(Api::SoapPartner, "POST /services/Soap/u/XX.0/{login, setPassword, ...}", Decided::Never, "sessions and passwords"),
+        entry(Api::SoapPartner, "POST /services/Soap/u/XX.0/queryMore", Decided::Handle, "only the caller's own locators"),
+        entry(Api::SoapPartner, "POST /services/Soap/u/XX.0/{getUserInfo, describeGlobal, ...}", Decided::Named, "`userinfo`, `describe-global`, `resources`"),
+        entry(Api::SoapMetadata, "POST /services/Soap/m/XX.0/{deploy, createMetadata, ...}", Decided::Never, "a deployment can change anything"),
+        entry(Api::SoapTooling, "POST /services/Soap/T/XX.0/{executeAnonymous, create, ...}", Decided::Never, "code can do anything"),
         entry(Api::SoapMetadata, "POST /services/Soap/m/XX.0", Decided::Opaque, "reads of configuration; deployments never"),
         entry(Api::SoapTooling, "POST /services/Soap/T/XX.0", Decided::Opaque, "reads of code and configuration; code never runs"),
         entry(Api::SoapApex, "POST /services/Soap/s/XX.0", Decided::Never, "arbitrary code"),
         entry(Api::SoapClass, "POST /services/Soap/class/{Class}/{operation}", Decided::Opaque, "the org's own code"),
     ]) },
-    tree(Root::ApexRest, rest::automation::apex_rest, &[]),
-    tree(Root::Cometd, streaming::read, &[]),
-    tree(Root::OAuth, outside::oauth, &[]),
-    tree(Root::Identity, outside::identity, &[]),
-    tree(Root::Web, outside::web, &[]),
+    tree(Root::ApexRest, rest::automation::apex_rest, &[
+        entry(Api::ApexRest, "* /services/apexrest/...", Decided::Opaque, "code of the org: its GET proves nothing"),
+    ]),
+    tree(Root::Cometd, streaming::read, &[
+        entry(Api::Streaming, "POST /cometd/XX.0", Decided::Opaque, "the long poll itself; a subscription needs `subscribe` on its object besides"),
+        entry(Api::Streaming, "POST /cometd/XX.0 to /topic, /u and custom channels", Decided::Never, "the request does not show what is sent there"),
+    ]),
+    tree(Root::OAuth, outside::oauth, &[
+        entry(Api::OAuth, "* /services/oauth2/..., /services/auth..., /.well-known/...", Decided::Never, "logins and tokens: answered by Forcefield itself, or by nobody"),
+        entry(Api::OAuth, "GET /services/oauth2/userinfo", Decided::Named, "`userinfo`"),
+    ]),
+    tree(Root::Identity, outside::identity, &[
+        entry(Api::Identity, "GET /id/{org}/{user}", Decided::Named, "`userinfo`"),
+    ]),
+    tree(Root::Web, outside::web, &[
+        entry(Api::Web, "* /servlet, /secur, /aura, /apex, /lightning, /{id}, ...", Decided::Never, "browser pages and servlets"),
+    ]),
 ];
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,6 @@ mod ast;
 mod mutation;
 mod read;
 mod records;
-#[cfg(test)]
-mod tests;
 
 mod walk;
 

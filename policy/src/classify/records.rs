@@ -62,6 +62,11 @@ impl Accesses {
         }
     }
 
+    /// Whether one is there.
+    pub(crate) fn has(&self, access: Access) -> bool {
+        self.seen.contains(&access)
+    }
+
     /// Adds several.
     pub(crate) fn extend(&mut self, accesses: impl IntoIterator<Item = Access>) {
         accesses.into_iter().for_each(|access| self.add(access));
@@ -85,17 +90,22 @@ impl Call<'_> {
         accesses: &mut Accesses,
     ) -> Result<(), Unclear> {
         let known = self.schema.object(object);
-        let mut written: Vec<FieldId> = Vec::new();
+        let (mut written, mut lists): (Vec<FieldId>, Vec<String>) = (Vec::new(), Vec::new());
         let mut id = None;
         value.is(Kind::Object)?;
         accesses.extend(writing.verbs.iter().map(|verb| Access::object(*verb, object)));
         for (key, value) in value.entries() {
             let name = key.string()?;
             if name == "attributes" {
-                attributes(value, known, writing.attributes)?;
+                self.attributes(value, known, writing.attributes)?;
                 continue;
             }
             if writing.children == Children::Listed && value.get("records").is_some() {
+                let folded = name.to_ascii_lowercase();
+                if lists.contains(&folded) {
+                    return Err(key.unclear("the relationship is there twice"));
+                }
+                lists.push(folded);
                 continue;
             }
             let field = if name.eq_ignore_ascii_case("Id") {
@@ -174,16 +184,17 @@ impl Call<'_> {
         accesses.add(Access::field(Verb::Read, target, field));
         Ok(foreign_key)
     }
-}
 
-/// Checks the `attributes` of a record: nothing unknown, and no other object than the record's.
-fn attributes(value: Value<'_>, object: &Object, known: &[&str]) -> Result<(), Unclear> {
-    value.only(known)?;
-    for (key, value) in value.entries() {
-        let text = value.string()?;
-        if key.string()? == "type" && !text.eq_ignore_ascii_case(object.name()) {
-            return Err(value.unclear("`attributes.type` contradicts the object"));
+    /// Checks the `attributes` of a record: nothing unknown, and no other object than the record's.
+    fn attributes(&self, value: Value<'_>, object: &Object, known: &[&str]) -> Result<(), Unclear> {
+        value.only(known)?;
+        for (key, value) in value.entries() {
+            let text = value.string()?;
+            self.no_references(&text, &value.place())?;
+            if key.string()? == "type" && !text.eq_ignore_ascii_case(object.name()) {
+                return Err(value.unclear("`attributes.type` contradicts the object"));
+            }
         }
+        Ok(())
     }
-    Ok(())
 }

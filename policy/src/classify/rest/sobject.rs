@@ -4,6 +4,7 @@
 //! record ids, values of external objects, external ids.
 
 mod about;
+mod forms;
 mod related;
 mod row;
 mod single;
@@ -12,13 +13,14 @@ pub(crate) use about::article_titles;
 
 use crate::classify::call::Call;
 use crate::classify::parameters::Parameters;
-use crate::classify::records::{Accesses, Children, IdRule, PLAIN_ATTRIBUTES, Writing};
 use crate::classify::{Place, Unclear};
 use crate::request::{
-    Access, Answer, Api, Cut, FieldList, Method, Named, Need, Needs, Operation, Operations, Request, Rows,
-    Verb, What,
+    Access, Answer, Api, Body, Cut, FieldList, Method, Named, Need, Needs, Operation, Operations, Request,
+    Rows, Verb, What,
 };
 use crate::schema::{FieldId, Object, ObjectId};
+
+use forms::{Written, written};
 
 /// Reads a call to `/sobjects`.
 pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
@@ -82,18 +84,21 @@ fn create(call: &Call<'_>, object: ObjectId) -> Result<Request, Unclear> {
         false => (Verb::Create, Operation::Create),
     };
     let parameters = call.parameters(&[])?;
-    let accesses = written(call, object, &[verb])?;
-    let needs = needs_of(accesses.into_vec(), None, call)?;
-    Ok(call.request(Api::Sobject, operation, needs, call.target(&parameters)))
+    let Written { accesses, body } = written(call, object, &[verb])?;
+    saving(call, operation, (accesses.into_vec(), body), &parameters)
 }
 
-/// What the call's body writes: one record of `object`.
-fn written(call: &Call<'_>, object: ObjectId, verbs: &[Verb]) -> Result<Accesses, Unclear> {
-    let mut accesses = Accesses::default();
-    let writing =
-        Writing { verbs, id: IdRule::Refused, attributes: PLAIN_ATTRIBUTES, children: Children::Refused };
-    call.record_body(call.json()?.root(), object, writing, &mut accesses)?;
-    Ok(accesses)
+/// A request that writes a record, with its body in the form that was parsed.
+fn saving(
+    call: &Call<'_>,
+    operation: Operation,
+    (accesses, body): (Vec<Access>, Body),
+    parameters: &Parameters<'_>,
+) -> Result<Request, Unclear> {
+    let needs = needs_of(accesses, None, call)?;
+    let mut request = call.request(Api::Sobject, operation, needs, call.target(parameters));
+    request.draft.body = body;
+    Ok(request)
 }
 
 /// The fields that stand for a record in lists: its id and its name.

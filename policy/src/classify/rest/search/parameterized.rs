@@ -137,7 +137,7 @@ fn escaped(term: &str) -> Result<String, Unclear> {
     if term.trim().is_empty() {
         return Err(wrong("`q` is missing or empty"));
     }
-    let phrases = term.matches('"').count() % 2 == 0;
+    let phrases = term.matches('"').count().is_multiple_of(2);
     let mut text = String::with_capacity(term.len() + 8);
     for character in term.chars() {
         if "&|!{}[]()^~:\\'+-".contains(character) || (character == '"' && !phrases) {

@@ -1,6 +1,7 @@
 //! Records reached from a record by relationships: `/sobjects/Contact/{id}/Account/Owner`.
 
-use super::{needs_of, read_fields, written};
+use super::forms::{Written, written};
+use super::{needs_of, read_fields, saving};
 use crate::classify::call::{Call, parents, unknown_name};
 use crate::classify::records::Accesses;
 use crate::classify::{Place, Unclear};
@@ -36,6 +37,7 @@ pub(super) fn read(
                 let (target, known) =
                     call.schema.look_up(&child.object).ok_or_else(|| unknown_name(Place::Path, hop))?;
                 let field = known.find(&child.field).ok_or_else(|| unknown_name(Place::Path, hop))?;
+                accesses.extend(targets.iter().map(|parent| Access::object(Verb::Read, *parent)));
                 accesses.add(Access::field(Verb::Read, target, field));
                 targets = vec![target];
                 rows = Rows::JsonRecords;
@@ -65,9 +67,9 @@ pub(super) fn read(
 
 fn update(call: &Call<'_>, object: ObjectId, reached: Vec<Access>) -> Result<Request, Unclear> {
     let parameters = call.parameters(&[])?;
-    let accesses = reached.into_iter().chain(written(call, object, &[Verb::Update])?.into_vec());
-    let needs = needs_of(accesses, None, call)?;
-    Ok(call.request(Api::Sobject, Operation::Update, needs, call.target(&parameters)))
+    let Written { accesses, body } = written(call, object, &[Verb::Update])?;
+    let accesses = reached.into_iter().chain(accesses.into_vec()).collect();
+    saving(call, Operation::Update, (accesses, body), &parameters)
 }
 
 /// A record that may be of several objects: the fields must be granted on each.

@@ -1,6 +1,7 @@
 //! One record: by its id, by an external id, or by the value of an external object.
 
-use super::{needs_of, read_fields, related, single, written};
+use super::forms::{Written, written};
+use super::{needs_of, read_fields, related, saving, single};
 use crate::classify::call::{Call, Record};
 use crate::classify::path::Segment;
 use crate::classify::records::Accesses;
@@ -62,9 +63,9 @@ fn with_id(
             let parameters = call.parameters(&[])?;
             let mut accesses = Accesses::default();
             accesses.extend(reached);
-            accesses.extend(written(call, object, &[Verb::Update])?.into_vec());
-            let needs = needs_of(accesses.into_vec(), None, call)?;
-            Ok(call.request(Api::Sobject, Operation::Update, needs, call.target(&parameters)))
+            let Written { accesses: fields, body } = written(call, object, &[Verb::Update])?;
+            accesses.extend(fields.into_vec());
+            saving(call, Operation::Update, (accesses.into_vec(), body), &parameters)
         }
         (Method::Delete, []) => delete(call, object, reached),
         (Method::Post | Method::Put, []) => Err(call.unknown()),
@@ -124,14 +125,13 @@ fn upsert(call: &Call<'_>, (object, field): (ObjectId, FieldId), is_id: bool) ->
         true => (&[Verb::Update], Operation::Update),
         false => (&[Verb::Create, Verb::Update], Operation::Upsert),
     };
-    let mut accesses = written(call, object, verbs)?;
+    let Written { mut accesses, body } = written(call, object, verbs)?;
     if is_id || update_only {
         accesses.add(Access::field(Verb::Read, object, field));
     } else {
         accesses.extend(verbs.iter().map(|verb| Access::field(*verb, object, field)));
     }
-    let needs = needs_of(accesses.into_vec(), None, call)?;
-    Ok(call.request(Api::Sobject, operation, needs, call.target(&parameters)))
+    saving(call, operation, (accesses.into_vec(), body), &parameters)
 }
 
 fn delete(call: &Call<'_>, object: ObjectId, reached: Vec<Access>) -> Result<Request, Unclear> {
