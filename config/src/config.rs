@@ -6,7 +6,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use forcefield_policy::grant::GrantsSpec;
+use forcefield_policy::grant::{Enforcement, GrantsSpec};
 use forcefield_policy::names::{ApiVersions, IdentityName, ObjectName};
 use ipnet::IpNet;
 use jiff::civil::Date;
@@ -403,6 +403,17 @@ pub struct Timeouts {
     pub longest: Duration,
     /// Connections at one time.
     pub connections: usize,
+}
+
+impl Mode {
+    /// Whether refusals for want of a grant are carried out on a day.
+    #[must_use]
+    pub fn enforcement(self, today: Date) -> Enforcement {
+        match self {
+            Self::Observe(until) | Self::Warn(until) if today <= until => Enforcement::Observe,
+            Self::Enforce | Self::Observe(_) | Self::Warn(_) => Enforcement::Enforce,
+        }
+    }
 }
 
 impl Default for Timeouts {

@@ -5,11 +5,14 @@ mod main;
 mod shared;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use jiff::civil::Date;
 
-use crate::config::Config;
+use crate::config::{Config, Identity};
 use crate::problem::{Place, Problem, Problems, Report, Severity};
 use crate::raw;
 use crate::read::{Placed, Read};
@@ -51,15 +54,10 @@ impl Config {
         let context = identity::Context { known: known.as_ref(), main: served.as_ref(), today };
         let mut claims = shared::Claims::default();
         let mut loaded = BTreeMap::new();
-        for source in identities {
-            let mut report = Report::new(&source.path);
-            if let Some(raw) = read_identity(&source.text, &mut report) {
-                claims.add(&source.path, &raw);
-                if let Some(identity) = identity::identity(raw, &context, &mut report) {
-                    loaded.insert(identity.name.clone(), identity);
-                }
-            }
-            problems.extend(report.into_problems());
+        for outcome in side_by_side(identities, |source| read_identity(source, &context)) {
+            claims.add(outcome.claims);
+            problems.extend(outcome.problems);
+            loaded.extend(outcome.identity.map(|identity| (identity.name.clone(), identity)));
         }
         problems.extend(claims.problems());
         let order: BTreeMap<&str, usize> = identities.iter().map(|source| &*source.path).zip(1..).collect();
@@ -112,8 +110,36 @@ impl Known {
     }
 }
 
-fn read_identity(text: &str, report: &mut Report<'_>) -> Option<raw::identity::Identity> {
-    raw::identity::Identity::read(&yaml::read(text, report)?, report)
+/// What reading one identity's file gave.
+struct Outcome {
+    identity: Option<Identity>,
+    claims: Option<shared::Own>,
+    problems: Vec<Problem>,
+}
+
+fn read_identity(source: &Source, context: &identity::Context<'_>) -> Outcome {
+    let mut report = Report::new(&source.path);
+    let tree = yaml::read(&source.text, &mut report);
+    let raw = tree.and_then(|tree| raw::identity::Identity::read(&tree, &mut report));
+    let claims = raw.as_ref().and_then(|raw| shared::Own::of(&source.path, raw));
+    let identity = raw.and_then(|raw| identity::identity(raw, context, &mut report));
+    Outcome { identity, claims, problems: report.into_problems() }
+}
+
+/// Does the same with every element, on all processors, and gives the results in order.
+fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = items.len().div_ceil(workers).max(SMALLEST_SHARE);
+    let work = &work;
+    thread::scope(|scope| {
+        let spawn = |share: &'_ [T]| -> Vec<R> { share.iter().map(work).collect() };
+        let started: Vec<_> = items.chunks(share).map(|share| scope.spawn(move || spawn(share))).collect();
+        let ended = started.into_iter().map(thread::ScopedJoinHandle::join);
+        ended.flat_map(|done| done.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    })
 }
 
 const START: Place = Place { line: 1, column: 1 };
+
+/// Fewer files than this are read sooner than a thread is started.
+const SMALLEST_SHARE: usize = 64;

@@ -22,6 +22,8 @@ mod records;
 mod references;
 mod rest;
 mod soap;
+#[cfg(test)]
+mod spec;
 mod streaming;
 mod ui;
 mod unclear;

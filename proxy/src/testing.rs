@@ -39,13 +39,25 @@ impl Authority {
     }
 
     pub(crate) fn client(&self, uri: &str) -> Issued {
-        self.issue([SanType::URI(uri.try_into().unwrap())])
+        self.client_until(uri, 4096)
+    }
+
+    /// A client certificate that ends with the first day of a year.
+    pub(crate) fn client_until(&self, uri: &str, year: i32) -> Issued {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = vec![SanType::URI(uri.try_into().unwrap())];
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        self.sign(&params)
     }
 
     fn issue(&self, names: impl IntoIterator<Item = SanType>) -> Issued {
-        let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.subject_alt_names = names.into_iter().collect();
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Issued {
+        let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
         Issued { certificate, key: key.serialize_pem() }
     }

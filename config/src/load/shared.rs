@@ -1,6 +1,7 @@
 //! What two identities may not both have: what proves who is calling, and, without a reason, what stands behind it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use forcefield_policy::names::IdentityName;
 
@@ -12,7 +13,7 @@ use crate::secret::SecretRef;
 /// Everything that identities claim for themselves.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    claims: HashMap<Claim, Vec<Claimant>>,
+    claims: HashMap<Claim, Vec<(Arc<Claimant>, Place)>>,
 }
 
 /// Something that one identity has for itself.
@@ -28,37 +29,45 @@ enum Claim {
     Credential(SecretRef),
 }
 
+/// What one file claims.
+pub(super) struct Own {
+    claims: Vec<(Claim, Place)>,
+    claimant: Arc<Claimant>,
+}
+
 #[derive(Debug)]
 struct Claimant {
     file: String,
-    at: Place,
-    identity: String,
+    identity: IdentityName,
     shared: bool,
+}
+
+// === impl Own ===
+
+impl Own {
+    /// What a file claims, as far as it can be read.
+    pub(super) fn of(file: &str, raw: &Identity) -> Option<Self> {
+        let name = raw.identity.as_ref()?;
+        let shared = raw.shared.as_ref().is_none_or(Option::is_some);
+        let claimant = Claimant { file: file.to_owned(), identity: name.value.clone(), shared };
+        let host = raw.host.as_ref().and_then(Option::as_ref);
+        let client_id = raw.credential.as_ref().and_then(client_id);
+        let claims = [(Claim::Name(name.value.clone()), name.at)].into_iter();
+        let claims = claims.chain(host.map(|host| (Claim::Host(host.value.0.clone()), host.at)));
+        let claims = claims.chain(raw.authenticate.iter().flat_map(|ways| &ways.0).filter_map(proof));
+        let claims = claims.chain(client_id.map(|(client_id, at)| (Claim::Credential(client_id), at)));
+        Some(Self { claims: claims.collect(), claimant: Arc::new(claimant) })
+    }
 }
 
 // === impl Claims ===
 
 impl Claims {
-    /// Takes in what one file claims, as far as it can be read.
-    pub(super) fn add(&mut self, file: &str, raw: &Identity) {
-        let Some(name) = &raw.identity else { return };
-        let identity = name.value.to_string();
-        let shared = raw.shared.as_ref().is_none_or(Option::is_some);
-        let mut claim = |claim: Claim, at: Place| {
-            let claimant = Claimant { file: file.to_owned(), at, identity: identity.clone(), shared };
-            self.claims.entry(claim).or_default().push(claimant);
-        };
-        claim(Claim::Name(name.value.clone()), name.at);
-        if let Some(Some(host)) = &raw.host {
-            claim(Claim::Host(host.value.0.clone()), host.at);
-        }
-        for way in raw.authenticate.iter().flat_map(|ways| &ways.0) {
-            if let Some((what, at)) = proof(way) {
-                claim(what, at);
-            }
-        }
-        if let Some((client_id, at)) = raw.credential.as_ref().and_then(client_id) {
-            claim(Claim::Credential(client_id), at);
+    /// Takes in what a file claims.
+    pub(super) fn add(&mut self, own: Option<Own>) {
+        let Some(Own { claims, claimant }) = own else { return };
+        for (claim, at) in claims {
+            self.claims.entry(claim).or_default().push((Arc::clone(&claimant), at));
         }
     }
 
@@ -68,7 +77,7 @@ impl Claims {
         for (claim, claimants) in &self.claims {
             let Some((first, others)) = claimants.split_first() else { continue };
             for other in others {
-                if !(claim.can_be_shared() && first.shared && other.shared) {
+                if !(claim.can_be_shared() && first.0.shared && other.0.shared) {
                     problems.push(problem(claim, first, other));
                 }
             }
@@ -105,8 +114,10 @@ impl Claim {
     }
 }
 
-fn problem(claim: &Claim, first: &Claimant, other: &Claimant) -> Problem {
-    let Claimant { file, at, identity, .. } = first;
+fn problem(claim: &Claim, first: &(Arc<Claimant>, Place), other: &(Arc<Claimant>, Place)) -> Problem {
+    let (first, at) = first;
+    let (other, place) = other;
+    let Claimant { file, identity, .. } = &**first;
     let help = if claim.can_be_shared() {
         "give each integration its own, or say in both why not: `shared: \"reason\"`"
     } else {
@@ -114,8 +125,8 @@ fn problem(claim: &Claim, first: &Claimant, other: &Claimant) -> Problem {
     };
     Problem {
         file: other.file.clone(),
-        line: other.at.line,
-        column: other.at.column,
+        line: place.line,
+        column: place.column,
         severity: Severity::Error,
         message: format!("{} is {identity}'s already ({file}:{}:{})", claim.describe(), at.line, at.column),
         help: help.to_owned(),

@@ -125,9 +125,12 @@ pub(super) fn query(
     version: ApiVersion,
     place: &Place,
 ) -> Result<soql::Resolved, Unclear> {
-    let query = call.soql_of(text, place, version)?;
+    let query = call.soql_of(text, place, version).map_err(Unclear::of_export)?;
     match query.bulk_problem() {
-        Some(problem) => Err(Unclear::form(place.clone(), format!("a bulk query cannot have {problem}"))),
+        Some(problem) => {
+            let what = format!("a bulk query cannot have {problem}");
+            Err(Unclear::form(place.clone(), what).of_export())
+        }
         None => Ok(query),
     }
 }

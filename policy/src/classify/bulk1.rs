@@ -6,6 +6,8 @@
 //! Transformation specifications and zipped batches hide which fields are written: refused.
 
 mod batch;
+#[cfg(test)]
+mod tests;
 
 use super::bulk::{self, Declared, Properties, about, unclear};
 use super::call::Call;

@@ -8,6 +8,8 @@ mod ast;
 mod mutation;
 mod read;
 mod records;
+#[cfg(test)]
+mod tests;
 
 mod walk;
 

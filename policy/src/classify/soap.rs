@@ -8,6 +8,8 @@ mod data;
 mod envelope;
 mod others;
 mod records;
+#[cfg(test)]
+mod tests;
 
 use super::call::Call;
 use super::unclear::{Place, Unclear, UnclearKind};

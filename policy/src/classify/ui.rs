@@ -7,6 +7,8 @@
 mod lists;
 mod meta;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use super::call::Call;
 use super::parameters::Parameters;

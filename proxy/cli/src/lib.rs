@@ -1,1 +1,55 @@
-//! The subcommands of forcefield: policy tools, and the client of the control plane.
+//! The subcommands of forcefield: the arguments of the binary, and the commands that need no running proxy.
+//!
+//! Data goes to standard output, everything else to standard error. Exit codes: 0 done, allowed, or without an error;
+//! 1 refused, or with one; 2 not run (arguments, files, or a table that cannot be read).
+
+mod args;
+mod check;
+mod completions;
+mod explain;
+mod grants;
+mod hash_secret;
+mod read;
+mod terminal;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+pub use args::{
+    CanI, Check, Cli, Command, Completions, Dev, Explain, HashSecret, Output, Serve, Tool, WhoCan,
+};
+pub use read::{Read, ReadError, read_config, read_sources};
+pub use terminal::{Exit, Terminal};
+
+/// Runs a command on the process's own terminal, and tells what went wrong there.
+#[must_use]
+pub fn execute(tool: &Tool, output: Output) -> ExitCode {
+    let (mut input, mut out, mut err) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+    let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let prompt = std::io::IsTerminal::is_terminal(&input);
+    let mut terminal = Terminal { input: &mut input, prompt, out: &mut out, err: &mut err, output, today };
+    match run(tool, &mut terminal) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            // Nobody is left to tell when standard error is gone.
+            let _ = std::io::Write::write_fmt(terminal.err, format_args!("forcefield: {error:#}\n"));
+            Exit::Failed.into()
+        }
+    }
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What keeps it from running: a file that cannot be read, or a terminal that cannot be written.
+pub fn run(tool: &Tool, terminal: &mut Terminal<'_>) -> Result<Exit> {
+    match tool {
+        Tool::Check(args) => check::run(args, terminal),
+        Tool::Explain(args) => explain::run(args, terminal),
+        Tool::CanI(args) => grants::can_i(args, terminal),
+        Tool::WhoCan(args) => grants::who_can(args, terminal),
+        Tool::HashSecret(args) => hash_secret::run(args, terminal),
+        Tool::Completions(args) => completions::run(args, terminal),
+    }
+}

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use forcefield_config::config::Timeouts;
@@ -37,7 +38,7 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The name it asked for in its handshake (SNI), lower case.
     pub server_name: Option<String>,
-    chain: Vec<CertificateDer<'static>>,
+    shown: Shown,
     trust: Arc<Trust>,
     /// The generation under which the chain was last found to be trusted.
     verified: AtomicU64,
@@ -63,7 +64,7 @@ impl Peer {
         Self {
             address,
             server_name: session.server_name().map(str::to_ascii_lowercase),
-            chain: session.peer_certificates().unwrap_or_default().to_vec(),
+            shown: Shown::new(session.peer_certificates().unwrap_or_default()),
             trust,
             verified: AtomicU64::new(generation),
         }
@@ -72,7 +73,7 @@ impl Peer {
     /// The verified client certificate, DER, if it showed one.
     #[must_use]
     pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
-        self.chain.first()
+        self.shown.chain.first()
     }
 
     /// The trust generation under which its certificate was last verified.
@@ -81,17 +82,50 @@ impl Peer {
         self.verified.load(Ordering::Relaxed)
     }
 
-    /// Whether what it showed in its handshake is good under what is trusted now.
-    pub(super) fn is_trusted(&self) -> bool {
-        if self.chain.is_empty() || self.trust.generation() == self.generation() {
+    /// Whether what it showed in its handshake is good at this time, under what is trusted now.
+    ///
+    /// A session that is resumed brings its chain along unverified, and a connection can outlive its certificate.
+    pub(super) fn is_trusted(&self, now: SystemTime) -> bool {
+        if self.shown.chain.is_empty() {
+            return true;
+        }
+        if self.shown.expires.is_none_or(|expires| now >= expires) {
+            return false;
+        }
+        if self.trust.generation() == self.generation() {
             return true;
         }
         let current = self.trust.current();
-        let trusted = current.trusts(&self.chain);
+        let trusted = current.trusts(&self.shown.chain);
         if trusted {
             self.verified.store(current.generation(), Ordering::Relaxed);
         }
         trusted
+    }
+}
+
+/// The certificates that a client showed, leaf first; none when it is anonymous.
+#[derive(Debug)]
+struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    /// When the first of them ends.
+    expires: Option<SystemTime>,
+}
+
+// === impl Shown ===
+
+impl Shown {
+    fn new(chain: &[CertificateDer<'_>]) -> Self {
+        let ends = |certificate: &CertificateDer<'_>| {
+            let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+            let seconds = u64::try_from(parsed.validity().not_after.timestamp()).ok()?;
+            UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+        };
+        let ends: Option<Vec<_>> = chain.iter().map(ends).collect();
+        Self {
+            chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
+            expires: ends.and_then(|ends| ends.into_iter().min()),
+        }
     }
 }
 
@@ -149,7 +183,7 @@ fn check(
     if let Some(bad) = refused {
         return Err(bad);
     }
-    if !peer.is_trusted() {
+    if !peer.is_trusted(SystemTime::now()) {
         return Err(BadHead::Untrusted);
     }
     let checked = hygiene(parts)?;
@@ -172,7 +206,7 @@ async fn drive<C: GracefulConnection>(connection: C, peer: &Peer, pulse: &Pulse,
             biased;
             _ = connection.as_mut() => return,
             _ = trust.changed() => {
-                if !peer.is_trusted() {
+                if !peer.is_trusted(SystemTime::now()) {
                     return;
                 }
             }
@@ -219,3 +253,23 @@ const STREAMS: u32 = 100;
 const RESETS: usize = 64;
 /// Bytes of one answer that wait for an HTTP/2 client.
 const SEND_BUFFER: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+    use crate::testing::Authority;
+
+    #[test]
+    fn a_chain_ends_with_its_first_certificate_and_an_unreadable_one_never_holds() {
+        let authority = Authority::new();
+        let der = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        let long = der(&authority.client("spiffe://corp.example/a").certificate);
+        let short = der(&authority.client_until("spiffe://corp.example/b", 2030).certificate);
+        let in_2030 = UNIX_EPOCH + Duration::from_secs(1_893_456_000);
+        assert_eq!(Shown::new(&[long.clone(), short]).expires, Some(in_2030));
+        assert!(Shown::new(std::slice::from_ref(&long)).expires > Some(in_2030));
+        assert_eq!(Shown::new(&[long, CertificateDer::from(vec![1, 2, 3])]).expires, None);
+    }
+}

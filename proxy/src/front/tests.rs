@@ -453,4 +453,5 @@ async fn connections_beyond_the_cap_wait() {
     assert!(second.await.is_ok());
 }
 
+mod http2;
 mod trust;

@@ -128,7 +128,7 @@ impl Written {
         }
         for (key, value) in record.entries() {
             let name = key.string()?;
-            if !is_api_name(&name) {
+            if !is_api_name(&name) || name.eq_ignore_ascii_case("attributes") {
                 return Err(value.unclear("is not under the name of a field"));
             }
             match value.kind() {

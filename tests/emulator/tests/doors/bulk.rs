@@ -271,3 +271,47 @@ async fn ten_thousand_upserts_take_no_time() {
     assert_eq!((&done["numberRecordsProcessed"], &done["numberRecordsFailed"]), (&json!(10_000), &json!(0)));
     assert_eq!(client.server.count("Invoice__c"), Some(10_000));
 }
+
+#[tokio::test]
+async fn the_first_generation_loads_and_queries_xml_and_splits_when_asked() {
+    let client = Client::start().await;
+    let info = |operation: &str| {
+        format!(
+            "<jobInfo xmlns=\"http://www.force.com/2009/06/asyncapi/dataload\"><operation>{operation}</operation>\
+             <object>Contact</object><contentType>XML</contentType></jobInfo>"
+        )
+    };
+    let job = classic(&client, "POST", "", "application/xml", &info("insert")).await;
+    let id = between(&job.text(), "<id>", "</id>");
+    let records = "<sObjects xmlns=\"http://www.force.com/2009/06/asyncapi/dataload\"><sObject><LastName>A&amp;B</LastName>\
+        <Account><sObject><External_Id__c>A-7</External_Id__c></sObject></Account></sObject></sObjects>";
+    let batch = classic(&client, "POST", &format!("/{id}/batch"), "application/xml", records).await;
+    let batch = between(&batch.text(), "<id>", "</id>");
+    assert!(client.touched().contains(&"create Contact.AccountId".to_owned()));
+    let result =
+        classic(&client, "GET", &format!("/{id}/batch/{batch}/result"), "application/xml", "").await.text();
+    assert_eq!(between(&result, "<success>", "</success>"), "true");
+
+    let headers = [
+        ("x-sfdc-session", client.token.as_str()),
+        ("content-type", "application/xml"),
+        ("sforce-enable-pkchunking", "chunkSize=100000"),
+    ];
+    let job = client.bare("POST", CLASSIC, &headers, info("query").as_bytes()).await.unwrap();
+    let id = between(&job.text(), "<id>", "</id>");
+    let soql = "SELECT LastName, Account.Name FROM Contact WHERE LastName = 'A&B'";
+    classic(&client, "POST", &format!("/{id}/batch"), "application/xml", soql).await;
+    let list = classic(&client, "GET", &format!("/{id}/batch"), "application/xml", "").await.text();
+    let states: Vec<String> =
+        list.split("<batchInfo>").skip(1).map(|part| between(part, "<state>", "</state>")).collect();
+    assert_eq!(states, ["NotProcessed", "Completed"]);
+    let second = between(list.split("<batchInfo>").nth(2).unwrap(), "<id>", "</id>");
+    let ids =
+        classic(&client, "GET", &format!("/{id}/batch/{second}/result"), "application/xml", "").await.text();
+    let result = between(&ids, "<result>", "</result>");
+    let rows =
+        classic(&client, "GET", &format!("/{id}/batch/{second}/result/{result}"), "application/xml", "")
+            .await;
+    assert!(rows.text().contains("<LastName>A&amp;B</LastName>"), "{}", rows.text());
+    assert!(rows.text().contains("<type>Account</type><Id xsi:nil=\"true\"/><Name>Account 0007</Name>"));
+}
