@@ -77,6 +77,11 @@ fn the_unchanged_files_load() {
 }
 
 #[test]
+fn other_editors_line_ends_and_marks_are_taken() {
+    assert_eq!(said(&MAIN.replace('\n', "\r\n"), &[&format!("\u{feff}{IDENTITY}")]), "");
+}
+
+#[test]
 fn problems_of_all_files_come_together_in_order() {
     let main = MAIN.replace("acme.my", "ac me").replace("audience: forcefield", "audiense: forcefield");
     let one =

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use forcefield_config::{Config, Source};
+use jiff::civil::date;
 use serde_json::Value as Json;
 
 #[test]
@@ -31,6 +33,22 @@ fn the_documented_keys_are_those_of_the_code() {
     });
     for name in tables.keys() {
         assert!(written.contains(&format!("<!-- keys: {name} -->")), "no place for the table of `{name}`");
+    }
+}
+
+#[test]
+fn the_documented_examples_load() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let text = fs::read_to_string(path).unwrap();
+    let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let sections: Vec<&str> = blocks.filter(|block| !block.starts_with('#')).collect();
+    assert!(!sections.is_empty());
+    for section in sections {
+        let listen =
+            "listen: { proxy: { address: \"127.0.0.1:0\", tls: { certificate: env:A, key: env:B } } }";
+        let main = Source { path: "docs".to_owned(), text: format!("{listen}\n{section}") };
+        let loaded = Config::load(Path::new("/"), &main, &[], date(2026, 11, 25));
+        assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
     }
 }
 
