@@ -393,12 +393,12 @@ fn a_killed_process_leaves_at_most_one_chunk_uncounted() {
     let mut gone = 0;
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     for line in lines.by_ref().filter(|line| line.starts_with("gone ")).take(1500) {
-        gone = line["gone ".len()..].parse::<u64>().unwrap();
+        gone = line.strip_prefix("gone ").unwrap().parse::<u64>().unwrap();
     }
     child.kill().unwrap();
     child.wait().unwrap();
     for line in lines.filter(|line| line.starts_with("gone ")) {
-        gone = line["gone ".len()..].parse().unwrap_or(gone);
+        gone = line.strip_prefix("gone ").unwrap().parse().unwrap_or(gone);
     }
     let limits =
         Limits::open(folder.path(), &identities(rows(u64::MAX, Window::Day)), Clock::system()).unwrap();

@@ -1,0 +1,177 @@
+//! The audit folder: which runs and files it has, how far each run came, and which are still going on.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::key::AuditKey;
+use crate::line::{Hash, LONGEST, Tip, unseal};
+
+/// The runs of a folder, oldest first: each with the numbers of its files, in order.
+pub(crate) type Runs = BTreeMap<String, Vec<u32>>;
+
+/// The head of a run that goes on: how far its chain has come.
+pub(crate) struct Head {
+    file: File,
+    run: String,
+}
+
+/// What the head of a run says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// There is none.
+    Missing,
+    /// It was not written with this key, or changed.
+    Forged,
+    /// The chain has come at least so far.
+    Tip(Tip),
+}
+
+/// The end of a file.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    /// The last line that can be read.
+    pub(crate) tip: Option<Tip>,
+    /// Bytes up to and with the last line feed.
+    pub(crate) whole: u64,
+    /// Bytes after it: a line that was being written when the process ended.
+    pub(crate) torn: u64,
+}
+
+/// Finds the runs of a folder. Other files are left alone.
+pub(crate) fn runs(dir: &Path) -> io::Result<Runs> {
+    let mut runs = Runs::new();
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let Some(name) = name.to_str().and_then(|name| name.strip_prefix("audit-")) else { continue };
+        if let Some(run) = name.strip_suffix(".head").filter(|run| is_run(run)) {
+            runs.entry(run.to_owned()).or_default();
+        }
+        let numbered = name.strip_suffix(".jsonl").and_then(|name| name.rsplit_once('-'));
+        if let Some((run, number)) = numbered.filter(|(run, number)| is_run(run) && number.len() == 6) {
+            runs.entry(run.to_owned()).or_default().extend(number.parse::<u32>().ok());
+        }
+    }
+    runs.values_mut().for_each(|files| files.sort_unstable());
+    Ok(runs)
+}
+
+fn is_run(text: &str) -> bool {
+    text.len() == 26 && ulid::Ulid::from_string(text).is_ok()
+}
+
+/// The path of a file of a run.
+pub(crate) fn file(dir: &Path, run: &str, number: u32) -> PathBuf {
+    dir.join(format!("audit-{run}-{number:06}.jsonl"))
+}
+
+fn head(dir: &Path, run: &str) -> PathBuf {
+    dir.join(format!("audit-{run}.head"))
+}
+
+/// Whether the process of a run lives.
+pub(crate) fn is_alive(dir: &Path, run: &str) -> io::Result<bool> {
+    match File::open(head(dir, run)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+        Ok(file) => match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        },
+    }
+}
+
+/// Reads what the head of a run says.
+pub(crate) fn said(dir: &Path, run: &str, key: &AuditKey) -> io::Result<Said> {
+    let text = match std::fs::read(head(dir, run)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Said::Missing),
+        text => text?,
+    };
+    Ok(read_head(&text, run, key).map_or(Said::Forged, Said::Tip))
+}
+
+fn read_head(text: &[u8], run: &str, key: &AuditKey) -> Option<Tip> {
+    let mut parts = text.strip_suffix(b"\n")?.splitn(3, |byte| *byte == b' ');
+    let (sequence, hash, seal) = (parts.next()?, parts.next()?, parts.next()?);
+    let tip = Tip { sequence: std::str::from_utf8(sequence).ok()?.parse().ok()?, hash: Hash::parse(hash)? };
+    (Hash::parse(seal)? == key.head(run, head_text(&tip).as_bytes())).then_some(tip)
+}
+
+fn head_text(tip: &Tip) -> String {
+    format!("{:020} {}", tip.sequence, tip.hash)
+}
+
+/// Looks at the end of a file.
+pub(crate) fn tail(path: &Path) -> io::Result<Tail> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let window = length.min(2 * LONGEST as u64);
+    file.seek(SeekFrom::Start(length - window))?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let torn = (text.len() - whole) as u64;
+    let lines = text.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n').rev();
+    let tip = lines.filter_map(unseal).map(|sealed| sealed.tip).next();
+    Ok(Tail { tip, whole: length - torn, torn })
+}
+
+/// The lines of a file, without their line feeds.
+pub(crate) struct Lines {
+    reader: BufReader<File>,
+    line: Vec<u8>,
+}
+
+/// One line of a file.
+#[derive(Clone, Copy)]
+pub(crate) enum Line<'a> {
+    /// A line and its line feed.
+    Whole(&'a [u8]),
+    /// The end of the file without a line feed, or a line that is too long to be ours.
+    Broken,
+}
+
+// === impl Lines ===
+
+impl Lines {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { reader: BufReader::with_capacity(1 << 18, File::open(path)?), line: Vec::new() })
+    }
+
+    pub(crate) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        self.line.clear();
+        let read = (&mut self.reader).take(LONGEST as u64).read_until(b'\n', &mut self.line)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        Ok(Some(match self.line.strip_suffix(b"\n") {
+            Some(line) => Line::Whole(line),
+            None => Line::Broken,
+        }))
+    }
+}
+
+// === impl Head ===
+
+impl Head {
+    /// Makes the head of a new run, locked until it is dropped.
+    pub(crate) fn create(dir: &Path, run: &str) -> io::Result<Self> {
+        let file = OpenOptions::new().create_new(true).read(true).write(true).open(head(dir, run))?;
+        file.lock()?;
+        Ok(Self { file, run: run.to_owned() })
+    }
+
+    /// Says that the chain has come so far.
+    pub(crate) fn say(&self, key: &AuditKey, tip: &Tip) -> io::Result<()> {
+        let text = head_text(tip);
+        let line = format!("{text} {}\n", key.head(&self.run, text.as_bytes()));
+        self.file.write_all_at(line.as_bytes(), 0)
+    }
+
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}

@@ -1,0 +1,221 @@
+//! Asking the record: what did an identity read, when, and from where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::folder::{self, Line, Lines};
+
+/// Which exchanges are asked for; everything that is given must fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this identity.
+    pub identity: Option<String>,
+    /// At this moment or later.
+    pub from: Option<Timestamp>,
+    /// Before this moment.
+    pub until: Option<Timestamp>,
+    /// Touching this object, in any letter case.
+    pub object: Option<String>,
+    /// Ended so: `allowed`, `refused`, `cut`, `aborted`, `failed`.
+    pub outcome: Option<String>,
+    /// With this decision id.
+    pub decision: Option<String>,
+}
+
+/// One exchange as the record has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// When it began.
+    pub time: Timestamp,
+    /// The decision's id.
+    pub decision: String,
+    /// Who called; `unknown` when nobody was recognised.
+    pub identity: String,
+    /// From which address.
+    pub source: String,
+    /// The client's own name for itself.
+    pub user_agent: Option<String>,
+    /// The door.
+    pub door: String,
+    /// What it did there, joined by `+`.
+    pub operation: String,
+    /// Objects, each with the fields that were named.
+    pub objects: Vec<(String, Vec<String>)>,
+    /// Rows that went out.
+    pub rows: u64,
+    /// Bytes that went out.
+    pub bytes: u64,
+    /// How it ended.
+    pub outcome: String,
+    /// Why it was refused or cut.
+    pub reason: Option<String>,
+    /// The status that the client got.
+    pub status: String,
+}
+
+/// What several exchanges come to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// How many there were.
+    pub exchanges: u64,
+    /// How many ended how.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Rows that went out.
+    pub rows: u64,
+    /// Bytes that went out.
+    pub bytes: u64,
+    /// Objects read or written by exchanges that were not refused, with their fields.
+    pub objects: BTreeMap<String, BTreeSet<String>>,
+    /// Addresses that called.
+    pub sources: BTreeSet<String>,
+}
+
+/// The lines of a folder's record that fit, run after run, each given to `each`.
+///
+/// Verifies nothing: [`crate::verify()`] does. Lines that cannot be read are passed over there and here alike.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn query(dir: &Path, filter: &Filter, mut each: impl FnMut(Seen)) -> io::Result<Summary> {
+    let mut summary = Summary::default();
+    for (run, files) in folder::runs(dir)? {
+        for number in files {
+            let mut lines = Lines::open(&folder::file(dir, &run, number))?;
+            while let Some(line) = lines.next()? {
+                let Line::Whole(line) = line else { continue };
+                let Some(seen) = seen(line).filter(|seen| filter.fits(seen)) else { continue };
+                summary.add(&seen);
+                each(seen);
+            }
+        }
+    }
+    Ok(summary)
+}
+
+/// The parts of a line that are asked for; where they stand is told in `record::ocsf`.
+#[derive(Deserialize)]
+struct Event {
+    class_uid: u32,
+    time: i64,
+    status_code: String,
+    #[serde(default)]
+    status_detail: Option<String>,
+    metadata: Uid,
+    actor: Actor,
+    src_endpoint: Ip,
+    api: Api,
+    http_request: HttpRequest,
+    #[serde(default)]
+    resources: Vec<Resource>,
+    unmapped: Ours,
+}
+
+#[derive(Deserialize)]
+struct Uid {
+    uid: String,
+}
+
+#[derive(Deserialize)]
+struct Actor {
+    user: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Ip {
+    ip: String,
+}
+
+#[derive(Deserialize)]
+struct Api {
+    operation: String,
+    service: Named,
+}
+
+#[derive(Deserialize)]
+struct HttpRequest {
+    #[serde(default)]
+    user_agent: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    name: String,
+    #[serde(default)]
+    data: Data,
+}
+
+#[derive(Default, Deserialize)]
+struct Data {
+    fields: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Ours {
+    outcome: String,
+    rows: u64,
+    bytes: u64,
+}
+
+/// The exchange that a line is about; `None` for other lines.
+fn seen(line: &[u8]) -> Option<Seen> {
+    let event: Event = serde_json::from_slice(line).ok()?;
+    if event.class_uid != 6003 {
+        return None;
+    }
+    Some(Seen {
+        time: Timestamp::from_millisecond(event.time).ok()?,
+        decision: event.metadata.uid,
+        identity: event.actor.user.name,
+        source: event.src_endpoint.ip,
+        user_agent: event.http_request.user_agent,
+        door: event.api.service.name,
+        operation: event.api.operation,
+        objects: event.resources.into_iter().map(|resource| (resource.name, resource.data.fields)).collect(),
+        rows: event.unmapped.rows,
+        bytes: event.unmapped.bytes,
+        outcome: event.unmapped.outcome,
+        reason: event.status_detail,
+        status: event.status_code,
+    })
+}
+
+// === impl Filter and Summary ===
+
+impl Filter {
+    fn fits(&self, seen: &Seen) -> bool {
+        let object = |wanted: &String| seen.objects.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        self.identity.as_ref().is_none_or(|wanted| *wanted == seen.identity)
+            && self.from.is_none_or(|from| seen.time >= from)
+            && self.until.is_none_or(|until| seen.time < until)
+            && self.object.as_ref().is_none_or(object)
+            && self.outcome.as_ref().is_none_or(|wanted| *wanted == seen.outcome)
+            && self.decision.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(&seen.decision))
+    }
+}
+
+impl Summary {
+    fn add(&mut self, seen: &Seen) {
+        self.exchanges += 1;
+        *self.outcomes.entry(seen.outcome.clone()).or_default() += 1;
+        self.rows = self.rows.saturating_add(seen.rows);
+        self.bytes = self.bytes.saturating_add(seen.bytes);
+        self.sources.insert(seen.source.clone());
+        if seen.outcome != "refused" {
+            for (object, fields) in &seen.objects {
+                self.objects.entry(object.clone()).or_default().extend(fields.iter().cloned());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

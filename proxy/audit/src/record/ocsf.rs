@@ -1,0 +1,333 @@
+//! A record as an event of the Open Cybersecurity Schema Framework: API Activity, class 6003 of category 6, version
+//! 1.3, with the `security_control` profile.
+//!
+//! | attribute | what it says here |
+//! |---|---|
+//! | `time`, `start_time`, `end_time`, `duration` | milliseconds |
+//! | `activity_id`, `type_uid` | create 1, read 2, update 3, delete 4, other or mixed 99; 600300 + that |
+//! | `severity_id` | 1 allowed, 2 refused or failed, 3 cut |
+//! | `action_id`, `disposition_id` | 1 and 1 allowed; 2 and 2 (blocked) refused; 2 and 6 (dropped) cut; 1 and 27 (error) otherwise |
+//! | `status_id`, `status_code`, `status_detail` | 1 success, 2 failure; the client's HTTP status; the reason |
+//! | `metadata.uid` | the decision's id |
+//! | `actor.user`, `actor.session` | the identity; the kind (`uid`) and name (`credential_uid`) of its proof |
+//! | `src_endpoint`, `dst_endpoint` | the caller's address; the org |
+//! | `api.operation`, `api.service`, `api.version` | what it does, joined by `+`; the door; the version |
+//! | `api.request.uid`, `api.response.code` | the decision's id; the org's HTTP status |
+//! | `http_request`, `http_response` | method and user agent; status and length of the answer |
+//! | `resources` | one per object: `name`, `type` `sobject`, its `data.fields` |
+//! | `unmapped` | ours: outcome, rule, overlooked, export, rows, bytes, shapes, narrowings, jobs, upstream time; at the end of the written line `sequence` and `chain` |
+//!
+//! Paths and query strings are left out: they hold ids and literals.
+
+use forcefield_policy::request::Operation;
+use serde::Serialize;
+
+use super::{Job, Outcome, Proof, Record};
+
+#[derive(Serialize)]
+struct Event<'a> {
+    time: i64,
+    class_uid: u32,
+    category_uid: u32,
+    class_name: &'static str,
+    activity_id: u32,
+    type_uid: u32,
+    severity_id: u32,
+    status_id: u32,
+    status_code: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_detail: Option<&'a str>,
+    action_id: u32,
+    disposition_id: u32,
+    start_time: i64,
+    end_time: i64,
+    duration: u64,
+    metadata: Metadata,
+    actor: Actor<'a>,
+    src_endpoint: Source,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dst_endpoint: Option<Named<'a>>,
+    api: ApiCall<'a>,
+    http_request: HttpRequest<'a>,
+    http_response: HttpResponse,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    resources: Vec<Resource<'a>>,
+    // Last, since the line's number and hash go to its end.
+    unmapped: Ours<'a>,
+}
+
+#[derive(Serialize)]
+struct Metadata {
+    version: &'static str,
+    profiles: [&'static str; 1],
+    product: Product,
+    uid: String,
+}
+
+/// What wrote a line.
+#[derive(Serialize)]
+pub(crate) struct Product {
+    name: &'static str,
+    vendor_name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Actor<'a> {
+    user: User<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<Session<'a>>,
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    name: &'a str,
+    /// 3: a system account; 0: unknown.
+    type_id: u32,
+}
+
+#[derive(Serialize)]
+struct Session<'a> {
+    uid: &'static str,
+    credential_uid: &'a str,
+}
+
+#[derive(Serialize)]
+struct Source {
+    ip: String,
+    port: u16,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct ApiCall<'a> {
+    operation: String,
+    service: Named<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    request: Uid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Code>,
+}
+
+#[derive(Serialize)]
+struct Uid {
+    uid: String,
+}
+
+#[derive(Serialize)]
+struct Code {
+    code: u16,
+}
+
+#[derive(Serialize)]
+struct HttpRequest<'a> {
+    http_method: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct HttpResponse {
+    code: u16,
+    length: u64,
+}
+
+#[derive(Serialize)]
+struct Resource<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Data<'a>>,
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    fields: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Ours<'a> {
+    outcome: &'static str,
+    rows: u64,
+    bytes: u64,
+    request_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overlooked: Option<&'a str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    export: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    shapes: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    narrowings: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    jobs: Vec<JobNote<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_micros: Option<u128>,
+}
+
+#[derive(Serialize)]
+struct JobNote<'a> {
+    kind: &'static str,
+    id: &'a str,
+    action: &'static str,
+}
+
+/// The version of the framework that lines are written in.
+pub(crate) const VERSION: &str = "1.3.0";
+
+pub(crate) const PRODUCT: Product =
+    Product { name: "forcefield", vendor_name: "forcefield", version: env!("CARGO_PKG_VERSION") };
+
+/// The most characters of a client's own words.
+const AGENT: usize = 256;
+/// The most characters of a reason, which may repeat a client's words.
+const REASON: usize = 1024;
+
+/// The event, as JSON.
+pub(super) fn event(record: &Record) -> Vec<u8> {
+    let start = record.time.as_millisecond();
+    let duration = u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX);
+    let (severity_id, action_id, disposition_id) = weight(record.outcome);
+    let activity_id = activity(&record.operations);
+    let event = Event {
+        time: start,
+        class_uid: 6003,
+        category_uid: 6,
+        class_name: "API Activity",
+        activity_id,
+        type_uid: 600_300 + activity_id,
+        severity_id,
+        status_id: if record.outcome == Outcome::Allowed && record.status < 400 { 1 } else { 2 },
+        status_code: record.status.to_string(),
+        status_detail: record.reason.as_deref().map(|reason| cut(reason, REASON)),
+        action_id,
+        disposition_id,
+        start_time: start,
+        end_time: start.saturating_add_unsigned(duration),
+        duration,
+        metadata: Metadata {
+            version: VERSION,
+            profiles: ["security_control"],
+            product: PRODUCT,
+            uid: record.decision.to_string(),
+        },
+        actor: actor(record),
+        src_endpoint: Source {
+            ip: record.source.ip().to_canonical().to_string(),
+            port: record.source.port(),
+        },
+        dst_endpoint: record.org.as_deref().map(|name| Named { name }),
+        api: api(record),
+        http_request: HttpRequest {
+            http_method: cut(&record.method, AGENT),
+            user_agent: record.user_agent.as_deref().map(|agent| cut(agent, AGENT)),
+        },
+        http_response: HttpResponse { code: record.status, length: record.bytes },
+        resources: record.objects.iter().map(|object| resource(object, &record.fields)).collect(),
+        unmapped: ours(record),
+    };
+    // Strings, numbers and lists of them cannot fail to be written.
+    serde_json::to_vec(&event).unwrap_or_default()
+}
+
+fn actor(record: &Record) -> Actor<'_> {
+    let user = match &record.identity {
+        Some(identity) => User { name: identity.as_str(), type_id: 3 },
+        None => User { name: "unknown", type_id: 0 },
+    };
+    let session = record.proof.as_ref().map(session);
+    Actor { user, session }
+}
+
+fn session(proof: &Proof) -> Session<'_> {
+    Session { uid: proof.kind, credential_uid: cut(&proof.name, AGENT) }
+}
+
+fn api(record: &Record) -> ApiCall<'_> {
+    let operations: Vec<&str> = record.operations.iter().map(|operation| operation.as_str()).collect();
+    ApiCall {
+        operation: if operations.is_empty() { "unknown".to_owned() } else { operations.join("+") },
+        service: Named { name: record.door.map_or("unknown", |door| door.as_str()) },
+        version: record.version.map(|version| version.to_string()),
+        request: Uid { uid: record.decision.to_string() },
+        response: record.upstream_status.map(|code| Code { code }),
+    }
+}
+
+fn resource<'a>(object: &'a str, fields: &'a [String]) -> Resource<'a> {
+    let of =
+        |field: &'a String| field.split_once('.').filter(|(owner, _)| *owner == object).map(|(_, name)| name);
+    let fields: Vec<&str> = fields.iter().filter_map(of).collect();
+    Resource { name: object, kind: "sobject", data: (!fields.is_empty()).then_some(Data { fields }) }
+}
+
+fn ours(record: &Record) -> Ours<'_> {
+    Ours {
+        outcome: record.outcome.as_str(),
+        rows: record.rows,
+        bytes: record.bytes,
+        request_bytes: record.request_bytes,
+        rule: record.rule,
+        overlooked: record.overlooked.as_deref(),
+        export: record.export,
+        shapes: &record.shapes,
+        narrowings: &record.narrowings,
+        jobs: record.jobs.iter().map(note).collect(),
+        upstream_micros: record.upstream_duration.map(|duration| duration.as_micros()),
+    }
+}
+
+fn note(job: &Job) -> JobNote<'_> {
+    JobNote { kind: job.kind.as_str(), id: &job.id, action: job.action }
+}
+
+/// Severity, action and disposition.
+fn weight(outcome: Outcome) -> (u32, u32, u32) {
+    match outcome {
+        Outcome::Allowed => (1, 1, 1),
+        Outcome::Refused => (2, 2, 2),
+        Outcome::Cut => (3, 2, 6),
+        Outcome::Aborted => (1, 1, 27),
+        Outcome::Failed => (2, 1, 27),
+    }
+}
+
+/// The activity that all operations are, or 99.
+fn activity(operations: &[Operation]) -> u32 {
+    let of = |operation: &Operation| match operation {
+        Operation::Create | Operation::Publish => 1,
+        Operation::Meta
+        | Operation::Describe
+        | Operation::Read
+        | Operation::Query
+        | Operation::Search
+        | Operation::Export
+        | Operation::Subscribe => 2,
+        Operation::Update
+        | Operation::Upsert
+        | Operation::Undelete
+        | Operation::Merge
+        | Operation::Convert => 3,
+        Operation::Delete => 4,
+        Operation::Job | Operation::Execute | Operation::Deploy | Operation::Auth | Operation::Admin => 99,
+    };
+    let mut activities = operations.iter().map(of);
+    match activities.next() {
+        None => 0,
+        Some(first) if activities.all(|other| other == first) => first,
+        Some(_) => 99,
+    }
+}
+
+/// The first characters.
+fn cut(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
+}

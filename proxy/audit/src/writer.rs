@@ -1,0 +1,235 @@
+//! Writing records: a bounded number of them under way, one thread that appends them in batches.
+
+mod log;
+mod opening;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use forcefield_config::config::WhenFull;
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::key::AuditKey;
+use crate::record::Record;
+
+/// The longest that lines stay out of the disk's own keeping (`fdatasync`): what a crash of the machine may lose.
+pub const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// How to write.
+#[derive(Debug)]
+pub struct Settings {
+    /// The key of the chain.
+    pub key: AuditKey,
+    /// What happens to requests when records cannot be written.
+    pub when_full: WhenFull,
+    /// The size at which a file is followed by the next.
+    pub file_bytes: u64,
+    /// The age at which a file is followed by the next.
+    pub file_age: Duration,
+    /// Records between two checkpoints.
+    pub checkpoint_records: u64,
+    /// Exchanges that may be under way: each has its place in the queue from the start.
+    pub queue: usize,
+}
+
+/// The writer of the record. Dropping it writes what waits, and closes the run in order.
+pub struct Writer {
+    shared: Arc<Shared>,
+    orders: mpsc::Sender<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A place in the queue for one record: who has it can have it written.
+#[must_use]
+#[derive(Debug)]
+pub struct Slot(Option<OwnedSemaphorePermit>);
+
+/// How the writer does, for `readyz` and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Whether the last attempt to write succeeded.
+    pub writable: bool,
+    /// Lines written in this run.
+    pub lines: u64,
+    /// Records that could not be written, in this run.
+    pub lost: u64,
+}
+
+/// The folder cannot be opened.
+#[derive(Debug, Error)]
+#[error("the audit folder `{path}` cannot be opened")]
+pub struct OpenError {
+    path: String,
+    #[source]
+    source: io::Error,
+}
+
+/// Records cannot be written, so no request may be let in: 503.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Unavailable {
+    /// The disk refuses.
+    #[error("the audit record cannot be written")]
+    Broken,
+    /// As many exchanges are under way as there may be.
+    #[error("the audit queue is full")]
+    Full,
+}
+
+/// A record was not written: its answer must not end as if it had been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the audit record was not written")]
+pub struct WriteError;
+
+struct Shared {
+    when_full: WhenFull,
+    slots: Arc<Semaphore>,
+    writable: AtomicBool,
+    /// Lines written.
+    lines: AtomicU64,
+    /// Records lost.
+    lost: AtomicU64,
+    /// Lost records that no gap line tells of yet.
+    untold: AtomicU64,
+}
+
+enum Order {
+    Line(Line),
+    Stop,
+}
+
+/// A record on its way.
+struct Line {
+    event: Vec<u8>,
+    time: Timestamp,
+    done: Option<oneshot::Sender<Result<(), WriteError>>>,
+    _slot: Slot,
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// The usual: files of 64 MiB or a day, a checkpoint every 1000 records, 16384 exchanges under way.
+    #[must_use]
+    pub fn new(key: AuditKey, when_full: WhenFull) -> Self {
+        Self {
+            key,
+            when_full,
+            file_bytes: 64 << 20,
+            file_age: Duration::from_secs(24 * 3600),
+            checkpoint_records: 1000,
+            queue: 16_384,
+        }
+    }
+}
+
+// === impl Writer ===
+
+impl Writer {
+    /// Begins a run in a folder, made when it is not there. What earlier runs left is looked at first: a torn last
+    /// line is cut off, and what is missing is recorded.
+    ///
+    /// # Errors
+    /// The folder cannot be read or written.
+    pub fn open(dir: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let failed = |source| OpenError { path: dir.display().to_string(), source };
+        let shared = Arc::new(Shared {
+            when_full: settings.when_full,
+            slots: Arc::new(Semaphore::new(settings.queue)),
+            writable: AtomicBool::new(true),
+            lines: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            untold: AtomicU64::new(0),
+        });
+        let (orders, inbox) = mpsc::channel();
+        let log = opening::open(dir, settings, Arc::clone(&shared)).map_err(failed)?;
+        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || log.run(&inbox));
+        Ok(Self { shared, orders, thread: Some(thread.map_err(failed)?) })
+    }
+
+    /// Asks for a place before anything else is done for a request.
+    ///
+    /// # Errors
+    /// With `when_full: block`, when records cannot be written or too many are under way. With `count` never: what
+    /// cannot be written then is counted, and the count recorded.
+    pub fn admit(&self) -> Result<Slot, Unavailable> {
+        let place = Arc::clone(&self.shared.slots).try_acquire_owned();
+        match self.shared.when_full {
+            WhenFull::Count => Ok(Slot(place.ok())),
+            WhenFull::Block if !self.shared.writable.load(Ordering::Acquire) => Err(Unavailable::Broken),
+            WhenFull::Block => place.map(|place| Slot(Some(place))).map_err(|_| Unavailable::Full),
+        }
+    }
+
+    /// Writes a record. When this returns the line survives the end of this process, so the answer may end.
+    ///
+    /// # Errors
+    /// With `when_full: block`, the line was not written: it is counted as a gap, and the answer must be cut off.
+    /// With `count` never.
+    pub async fn write(&self, slot: Slot, record: &Record) -> Result<(), WriteError> {
+        let (done, outcome) = oneshot::channel();
+        self.send(slot, record, Some(done));
+        match (outcome.await, self.shared.when_full) {
+            (Ok(Ok(())), _) | (_, WhenFull::Count) => Ok(()),
+            (Ok(Err(_)) | Err(_), WhenFull::Block) => Err(WriteError),
+        }
+    }
+
+    /// Has a record written without waiting: for exchanges that were torn down, whose end is a `Drop`.
+    pub fn submit(&self, slot: Slot, record: &Record) {
+        self.send(slot, record, None);
+    }
+
+    /// How the writer does.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            writable: self.shared.writable.load(Ordering::Acquire),
+            lines: self.shared.lines.load(Ordering::Relaxed),
+            lost: self.shared.lost.load(Ordering::Relaxed),
+        }
+    }
+
+    fn send(&self, slot: Slot, record: &Record, done: Option<oneshot::Sender<Result<(), WriteError>>>) {
+        if slot.0.is_none() {
+            return self.shared.lose(1);
+        }
+        let line = Line { event: record.event(), time: record.time, done, _slot: slot };
+        if self.orders.send(Order::Line(line)).is_err() {
+            self.shared.lose(1);
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn lose(&self, records: u64) {
+        self.lost.fetch_add(records, Ordering::Relaxed);
+        self.untold.fetch_add(records, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

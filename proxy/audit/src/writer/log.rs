@@ -1,0 +1,308 @@
+//! The thread that appends: batches of lines, files one after another, checkpoints, the head, and the disk's own
+//! keeping.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tracing::{error, info};
+
+use super::opening::now;
+use super::{Line, Order, SYNC_EVERY, Settings, Shared, WriteError};
+use crate::folder::{self, Head};
+use crate::line::{Tip, seal};
+use crate::note::{Checkpoint, Follow, Note, Why};
+
+/// One run being written.
+pub(super) struct Log {
+    dir: PathBuf,
+    run: String,
+    settings: Settings,
+    shared: Arc<Shared>,
+    head: Head,
+    file: File,
+    number: u32,
+    /// Bytes of the file that are whole lines.
+    size: u64,
+    /// Whether a failed write may have left bytes behind them.
+    soiled: bool,
+    /// The time of the first record in the file.
+    since: Option<Timestamp>,
+    tip: Tip,
+    /// What the head says.
+    said: u64,
+    /// Records since the last checkpoint.
+    unmarked: u64,
+    /// What the disk was last told to keep.
+    synced: (Instant, u64),
+    syncer: SyncSender<File>,
+    buffer: Vec<u8>,
+}
+
+/// Lines in one write, at most.
+const BATCH: usize = 1024;
+/// Bytes in one write, at most (and one line more).
+const BATCH_BYTES: usize = 1 << 20;
+/// How often the head is brought up to the chain, and how soon after a failure writing is tried again.
+const TICK: Duration = Duration::from_millis(100);
+
+// === impl Log ===
+
+impl Log {
+    /// Makes the first file of a run.
+    pub(super) fn begin(
+        dir: &Path,
+        run: String,
+        head: Head,
+        settings: Settings,
+        shared: Arc<Shared>,
+    ) -> io::Result<Self> {
+        let tip = Tip { sequence: 0, hash: settings.key.genesis(&run) };
+        head.say(&settings.key, &tip)?;
+        let file = create(dir, &run, 1)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            syncer: syncer()?,
+            run,
+            settings,
+            shared,
+            head,
+            file,
+            number: 1,
+            size: 0,
+            soiled: false,
+            since: None,
+            tip,
+            said: 0,
+            unmarked: 0,
+            synced: (Instant::now(), 0),
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Writes the first line of the run.
+    pub(super) fn opened(&mut self, follows: &[Follow]) -> io::Result<()> {
+        self.checkpoint(Why::Opened, follows)
+    }
+
+    /// Writes a line that is not about an exchange.
+    pub(super) fn note(&mut self, note: &Note<'_>) -> io::Result<()> {
+        let event = note.event(&self.settings.key, now());
+        self.append([event.as_slice()].into_iter())
+    }
+
+    /// Brings everything onto the disk.
+    pub(super) fn sync_now(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.say()?;
+        self.head.sync()?;
+        File::open(&self.dir)?.sync_all()
+    }
+
+    /// Writes until told to stop.
+    pub(super) fn run(mut self, inbox: &Receiver<Order>) {
+        let mut ticked = Instant::now();
+        loop {
+            let (mut batch, mut stop) = (Vec::new(), false);
+            match inbox.recv_timeout(TICK.saturating_sub(ticked.elapsed())) {
+                Ok(Order::Line(line)) => stop = fill(inbox, &mut batch, line),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => stop = true,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if !batch.is_empty() {
+                self.batch(batch);
+            }
+            if stop || ticked.elapsed() >= TICK {
+                ticked = Instant::now();
+                self.tick();
+            }
+            if stop {
+                let closed = self.checkpoint(Why::Closed, &[]).and_then(|()| self.sync_now());
+                let _ = closed.map_err(|error| self.failed(&error));
+                return;
+            }
+        }
+    }
+
+    /// Writes some records, and says so to whoever waits for them.
+    fn batch(&mut self, batch: Vec<Line>) {
+        let written = self.records(&batch);
+        if let Err(error) = &written {
+            self.failed(error);
+            self.shared.lose(batch.len() as u64);
+        }
+        for line in batch {
+            if let Some(done) = line.done {
+                let _ = done.send(written.as_ref().map_err(|_| WriteError).copied());
+            }
+        }
+    }
+
+    fn records(&mut self, batch: &[Line]) -> io::Result<()> {
+        let time = batch.first().map_or_else(now, |line| line.time);
+        self.ready(time)?;
+        self.append(batch.iter().map(|line| line.event.as_slice()))?;
+        self.since.get_or_insert(time);
+        self.works();
+        self.unmarked += batch.len() as u64;
+        if self.unmarked >= self.settings.checkpoint_records {
+            // The records are written; a checkpoint that is not comes with the next ones.
+            let _ = self.checkpoint(Why::Regular, &[]).map_err(|error| self.failed(&error));
+        }
+        Ok(())
+    }
+
+    /// What is done from time to time, whatever comes in.
+    fn tick(&mut self) {
+        let broken = !self.shared.writable.load(Ordering::Acquire);
+        let gap = self.shared.untold.load(Ordering::Acquire) > 0;
+        let tried = match (broken, gap) {
+            (_, true) => self.ready(now()),
+            (true, false) => self.ready(now()).and_then(|()| self.checkpoint(Why::Regular, &[])),
+            (false, false) => Ok(()),
+        };
+        match tried.and_then(|()| self.say()) {
+            Ok(()) if broken => self.works(),
+            Ok(()) => {}
+            Err(error) => self.failed(&error),
+        }
+        let (when, what) = self.synced;
+        if what != self.tip.sequence && when.elapsed() >= SYNC_EVERY {
+            // A sync that is still under way covers what the next one would begin with.
+            if let Ok(file) = self.file.try_clone()
+                && self.syncer.try_send(file).is_ok()
+            {
+                self.synced = (Instant::now(), self.tip.sequence);
+            }
+        }
+    }
+
+    /// Makes ready for lines of this moment: in the right file, after what was lost.
+    fn ready(&mut self, time: Timestamp) -> io::Result<()> {
+        self.rotate_when_due(time)?;
+        self.tell_gap()
+    }
+
+    /// Records that records were lost, if any were.
+    fn tell_gap(&mut self) -> io::Result<()> {
+        let lost = self.shared.untold.load(Ordering::Acquire);
+        if lost == 0 {
+            return Ok(());
+        }
+        self.note(&Note::Gap(lost))?;
+        self.shared.untold.fetch_sub(lost, Ordering::AcqRel);
+        error!(lost, "audit records could not be written; the gap is recorded");
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, why: Why, follows: &[Follow]) -> io::Result<()> {
+        let checkpoint = Checkpoint { why, run: &self.run, file: self.number, tip: self.tip, follows };
+        let event = Note::Checkpoint(checkpoint).event(&self.settings.key, now());
+        self.append([event.as_slice()].into_iter())?;
+        self.unmarked = 0;
+        // The log is where the anchor of the chain is kept apart from the folder.
+        info!(run = self.run, sequence = self.tip.sequence, chain = %self.tip.hash, "audit checkpoint");
+        Ok(())
+    }
+
+    /// Goes on in the next file when this one is full or old.
+    fn rotate_when_due(&mut self, time: Timestamp) -> io::Result<()> {
+        let age = self.since.map(|since| time.duration_since(since).unsigned_abs());
+        let old = age.is_some_and(|age| age >= self.settings.file_age);
+        if self.size < self.settings.file_bytes && !old {
+            return Ok(());
+        }
+        self.clean()?;
+        self.file.sync_data()?;
+        self.file = create(&self.dir, &self.run, self.number + 1)?;
+        self.number += 1;
+        (self.size, self.since) = (0, None);
+        self.checkpoint(Why::Rotated, &[])?;
+        File::open(&self.dir)?.sync_all()
+    }
+
+    /// Appends lines with one write. Either all of them are written, or the chain has not moved.
+    fn append<'a>(&mut self, events: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+        self.clean()?;
+        let mut tip = self.tip;
+        self.buffer.clear();
+        for event in events {
+            seal(&self.settings.key, &mut tip, event, &mut self.buffer);
+        }
+        if let Err(error) = self.file.write_all(&self.buffer) {
+            self.soiled = true;
+            return Err(error);
+        }
+        self.size += self.buffer.len() as u64;
+        self.shared.lines.store(tip.sequence, Ordering::Relaxed);
+        self.tip = tip;
+        Ok(())
+    }
+
+    /// Cuts off what a failed write left.
+    fn clean(&mut self) -> io::Result<()> {
+        if self.soiled {
+            self.file.set_len(self.size)?;
+            self.soiled = false;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self) -> io::Result<()> {
+        if self.said != self.tip.sequence {
+            self.head.say(&self.settings.key, &self.tip)?;
+            self.said = self.tip.sequence;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &io::Error) {
+        if self.shared.writable.swap(false, Ordering::AcqRel) {
+            error!(%error, "the audit record cannot be written");
+        }
+    }
+
+    fn works(&self) {
+        self.shared.writable.store(true, Ordering::Release);
+    }
+}
+
+/// Takes what else waits. `true` when that was the order to stop.
+fn fill(inbox: &Receiver<Order>, batch: &mut Vec<Line>, first: Line) -> bool {
+    let mut bytes = first.event.len();
+    batch.push(first);
+    while batch.len() < BATCH && bytes < BATCH_BYTES {
+        match inbox.try_recv() {
+            Ok(Order::Line(line)) => {
+                bytes += line.event.len();
+                batch.push(line);
+            }
+            Ok(Order::Stop) => return true,
+            Err(_) => break,
+        }
+    }
+    false
+}
+
+fn create(dir: &Path, run: &str, number: u32) -> io::Result<File> {
+    OpenOptions::new().create_new(true).append(true).open(folder::file(dir, run, number))
+}
+
+/// A thread that has the disk keep what was written, so that writing never waits for it.
+fn syncer() -> io::Result<SyncSender<File>> {
+    let (files, inbox) = sync_channel::<File>(0);
+    let sync = move || {
+        while let Ok(file) = inbox.recv() {
+            if let Err(error) = file.sync_data() {
+                error!(%error, "the disk did not keep audit records; a crash of the machine may lose them");
+            }
+        }
+    };
+    std::thread::Builder::new().name("audit-sync".to_owned()).spawn(sync)?;
+    Ok(files)
+}
