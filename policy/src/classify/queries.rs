@@ -1,17 +1,47 @@
 //! SOQL and SOSL in a call: the one place where texts of these languages are read for the doors.
 
-use super::call::Call;
+use super::call::{Call, Envelope, targets_of};
+use super::references::Known;
 use super::{Place, Unclear, UnclearKind};
 use crate::names::ApiVersion;
-use crate::request::What;
+use crate::request::{Access, Fields, What};
+use crate::schema::{FieldKind, ObjectId};
 use crate::soql;
-use crate::soql::ast::{Item, Select};
+use crate::soql::ast::{Expression, Item, Predicate, Select, Value};
+use crate::soql::lexer::Comparison;
 use crate::sosl;
 
 impl Call<'_> {
     /// A query, with its names looked up by the rules of the call's version.
     pub(crate) fn soql(&self, text: &str, place: &Place) -> Result<What, Unclear> {
         self.soql_of(text, place, self.version.unwrap_or(NEWEST)).map(|query| What::Query(Box::new(query)))
+    }
+
+    /// The same; in a part of a composite, a literal may be a reference to an id (reference, section 4.2). Gives
+    /// what such references read.
+    pub(crate) fn soql_with_references(
+        &self,
+        text: &str,
+        place: &Place,
+    ) -> Result<(What, Vec<Access>), Unclear> {
+        let query = self.resolved(text, place, self.version.unwrap_or(NEWEST))?;
+        let known = match self.envelope {
+            Envelope::Composite(known) | Envelope::Graph(known) if text.contains("@{") => known,
+            _ => return Ok((What::Query(Box::new(query)), Vec::new())),
+        };
+        let root = query.places().first().map(|place| place.object);
+        let condition = query.query().root().condition.as_ref();
+        let (Some(root), Some(condition)) = (root, condition) else {
+            return self.no_references(text, place).map(|()| (What::Query(Box::new(query)), Vec::new()));
+        };
+        let mut literals = Literals { call: self, known, root, text, place, accesses: Vec::new(), count: 0 };
+        literals.predicate(condition)?;
+        if literals.count != text.matches("@{").count() {
+            let what = "a reference in a query is the whole of a string that an id is compared with";
+            return Err(Unclear::form(place.clone(), what));
+        }
+        let accesses = literals.accesses;
+        Ok((What::Query(Box::new(query)), accesses))
     }
 
     /// The same, by the rules of a version that the path does not show in the usual place.
@@ -22,6 +52,10 @@ impl Call<'_> {
         version: ApiVersion,
     ) -> Result<soql::Resolved, Unclear> {
         self.no_references(text, place)?;
+        self.resolved(text, place, version)
+    }
+
+    fn resolved(&self, text: &str, place: &Place, version: ApiVersion) -> Result<soql::Resolved, Unclear> {
         let query = soql::parse(text).map_err(|error| Unclear::form(place.clone(), error.to_string()))?;
         soql::resolve(query, self.schema, version)
             .map_err(|error| Unclear::new(name_kind(&error), place.clone(), error.to_string()))
@@ -66,6 +100,73 @@ impl Call<'_> {
                 "a reference may not stand here: it could change what is asked",
             ));
         }
+        Ok(())
+    }
+}
+
+/// The references among the literals of a query's own condition.
+struct Literals<'l> {
+    call: &'l Call<'l>,
+    known: &'l Known,
+    root: ObjectId,
+    text: &'l str,
+    place: &'l Place,
+    accesses: Vec<Access>,
+    count: usize,
+}
+
+impl Literals<'_> {
+    fn predicate(&mut self, predicate: &Predicate) -> Result<(), Unclear> {
+        match predicate {
+            Predicate::And(all) | Predicate::Or(all) => all.iter().try_for_each(|one| self.predicate(one)),
+            Predicate::Not(inner) | Predicate::Group(inner) => self.predicate(inner),
+            Predicate::Compare(Expression::Path(path), Comparison::Equal | Comparison::NotEqual, value) => {
+                self.literal(path.span.of(self.text), *value)
+            }
+            Predicate::In(Expression::Path(path), _, values) => {
+                values.iter().try_for_each(|value| self.literal(path.span.of(self.text), *value))
+            }
+            // Their literals are not counted, and so refused when they hold a reference.
+            Predicate::Compare(..)
+            | Predicate::In(..)
+            | Predicate::Like(..)
+            | Predicate::SemiJoin(..)
+            | Predicate::Picks(..) => Ok(()),
+        }
+    }
+
+    /// A literal that `path` is compared with. A reference must be to an id that may stand in that field.
+    fn literal(&mut self, path: &str, value: Value) -> Result<(), Unclear> {
+        let Value::Text(literal) = value else { return Ok(()) };
+        let literal = literal.of(self.text).trim_matches('\'');
+        if !literal.contains("@{") {
+            return Ok(());
+        }
+        let schema = self.call.schema;
+        let referenced = self.known.resolve(schema, literal, self.place.clone())?;
+        let field =
+            soql::resolve_path(path, schema, self.root).ok().and_then(|accesses| accesses.last().copied());
+        let targets = field.and_then(|access| match access.fields {
+            Fields::One(field) => Some((access.object, field)),
+            Fields::None | Fields::Every => None,
+        });
+        let targets = targets.map_or_else(Vec::new, |(id, field)| {
+            let object = schema.object(id);
+            match object.field(field).kind() {
+                FieldKind::Id => vec![id],
+                FieldKind::Reference => targets_of(schema, object, field, self.place).unwrap_or_default(),
+                _ => Vec::new(),
+            }
+        });
+        // A reference to more objects than the schema lists leads to the virtual object `Name`.
+        let any = targets.iter().any(|target| schema.object(*target).name() == "Name");
+        let fits = |id: &ObjectId| any || targets.contains(id);
+        if referenced.ids_of.is_empty() || !referenced.ids_of.iter().all(fits) {
+            let what = "a reference in a query must be an id, and be compared with an id of that object";
+            return Err(Unclear::form(self.place.clone(), what));
+        }
+        self.accesses.extend(referenced.accesses);
+        self.count += 1;
         Ok(())
     }
 }

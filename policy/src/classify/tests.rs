@@ -199,22 +199,10 @@ fn what_is_sent_reads_as_what_was_decided() {
     assert!(sent > 150, "{sent} requests were sent");
 }
 
-#[test]
-fn a_forbidden_field_refuses_wherever_it_stands() {
-    let listed = |names: &[&str]| {
-        Some(FieldsSpec::Listed(names.iter().map(|name| FieldName::try_from(*name).unwrap()).collect()))
-    };
-    let fields = ["Name", "Site", "OwnerId"];
-    let grants = grants(vec![AllowSpec {
-        key: "Account".to_owned(),
-        read: listed(&fields),
-        create: listed(&fields),
-        update: listed(&fields),
-        verbs: vec![Verb::Delete],
-        ..AllowSpec::default()
-    }]);
+/// Requests of many doors, with an `@` where a field of Account may stand.
+fn places() -> Vec<(&'static str, String, String)> {
     let id = "001D000000IRt53IAD";
-    for (method, target, body) in [
+    vec![
         ("GET", format!("/sobjects/Account/{id}?fields=Name,@"), String::new()),
         ("PATCH", format!("/sobjects/Account/{id}"), r#"{"Name":"x","@":"y"}"#.to_owned()),
         ("POST", "/sobjects/account".to_owned(), r#"{"@":"x"}"#.to_owned()),
@@ -258,7 +246,24 @@ fn a_forbidden_field_refuses_wherever_it_stands() {
             "/composite/batch".to_owned(),
             r#"{"batchRequests":[{"method":"GET","url":"v60.0/query?q=SELECT+@+FROM+Account"}]}"#.to_owned(),
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn a_forbidden_field_refuses_wherever_it_stands() {
+    let listed = |names: &[&str]| {
+        Some(FieldsSpec::Listed(names.iter().map(|name| FieldName::try_from(*name).unwrap()).collect()))
+    };
+    let fields = ["Name", "Site", "OwnerId"];
+    let grants = grants(vec![AllowSpec {
+        key: "Account".to_owned(),
+        read: listed(&fields),
+        create: listed(&fields),
+        update: listed(&fields),
+        verbs: vec![Verb::Delete],
+        ..AllowSpec::default()
+    }]);
+    for (method, target, body) in places() {
         let with = |field: &str| {
             json(
                 method,
@@ -304,4 +309,48 @@ proptest! {
         target.splice(at..usize::min(at + 1, target.len()), put.chars());
         let _ = Case { target: target.into_iter().collect(), ..case.clone() }.classified();
     }
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --profile bench -p forcefield-policy speed -- --ignored --nocapture"]
+fn speed_of_a_large_body() {
+    let record = format!(
+        r#"{{"attributes":{{"type":"Contact"}},"LastName":"Rossi","FirstName":"Anna","Email":"a@b.c","Phone":"+39 02 1234","AccountId":"001D000000IRt53IAD","Description":"{}"}}"#,
+        "lorem ipsum dolor ".repeat(280)
+    );
+    let body = format!(r#"{{"records":[{}]}}"#, vec![record; 195].join(","));
+    let case = json("POST", "/services/data/v60.0/composite/sobjects", &body);
+    case.classified().unwrap();
+    let timed = |name: &str, run: &dyn Fn()| {
+        #[expect(clippy::disallowed_methods, reason = "a measurement")]
+        let start = std::time::Instant::now();
+        (0..100).for_each(|_| run());
+        let each = start.elapsed() / 100;
+        eprintln!("{name}: {each:?}, {:.0} MB/s", body.len() as f64 / 1e6 / each.as_secs_f64());
+    };
+    timed("strict JSON alone", &|| drop(json::Document::parse(body.as_bytes()).unwrap()));
+    timed("a collection", &|| drop(case.classified().unwrap()));
+    let small =
+        vec![r#"{"attributes":{"type":"Contact"},"LastName":"Rossi","Email":"a@b.c"}"#; 15000].join(",");
+    let small = format!("[{small}]");
+    timed("strict JSON, small values", &|| drop(json::Document::parse(small.as_bytes()).unwrap()));
+    let query =
+        json("GET", "/services/data/v60.0/query?q=SELECT+Id,Name,Phone+FROM+Account+WHERE+Site='x'", "");
+    timed("a query (ignore the rate)", &|| drop(query.classified().unwrap()));
+    let record =
+        json("GET", "/services/data/v60.0/sobjects/Account/001D000000IRt53IAD?fields=Name,Phone", "");
+    timed("a record (ignore the rate)", &|| drop(record.classified().unwrap()));
+    let parts: Vec<String> = (0..25)
+        .map(|number| {
+            format!(
+                r#"{{"method":"PATCH","url":"/services/data/v60.0/sobjects/Account/001D000000IRt53IAD","referenceId":"r{number}","body":{{"Name":"x","Phone":"y"}}}}"#
+            )
+        })
+        .collect();
+    let composite = json(
+        "POST",
+        "/services/data/v60.0/composite",
+        &format!(r#"{{"compositeRequest":[{}]}}"#, parts.join(",")),
+    );
+    timed("a composite of 25 (ignore the rate)", &|| drop(composite.classified().unwrap()));
 }

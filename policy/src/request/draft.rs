@@ -74,6 +74,9 @@ pub enum Encoding {
     Raw,
     /// As a query-string value: everything but unreserved characters percent-encoded. Also fit for a JSON string.
     Form,
+    /// The same, but for whole `@{ref.path}`, which Salesforce looks for before it decodes. Only for text whose
+    /// references were all checked.
+    FormWithReferences,
     /// As the content of a JSON string.
     Json,
     /// As XML text.
@@ -204,6 +207,7 @@ impl Encoding {
         match self {
             Self::Raw => out.extend_from_slice(text.as_bytes()),
             Self::Form => percent_encode(text, out),
+            Self::FormWithReferences => percent_encode_around_references(text, out),
             Self::Json => json_escape(text, out),
             Self::Xml => xml_escape(text, out),
         }
@@ -221,6 +225,28 @@ pub(crate) fn percent_encode(text: &str, out: &mut Vec<u8>) {
             out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
         }
     }
+}
+
+/// Percent-encodes all but references, which are made of `@{`, letters, digits, `_ . [ ]`, and `}`.
+fn percent_encode_around_references(text: &str, out: &mut Vec<u8>) {
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'[' | b']');
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("@{") {
+        percent_encode(before, out);
+        rest = match after.split_once('}') {
+            Some((path, behind)) if !path.is_empty() && path.bytes().all(inner) => {
+                out.extend_from_slice(b"@{");
+                out.extend_from_slice(path.as_bytes());
+                out.push(b'}');
+                behind
+            }
+            _ => {
+                percent_encode("@{", out);
+                after
+            }
+        };
+    }
+    percent_encode(rest, out);
 }
 
 fn json_escape(text: &str, out: &mut Vec<u8>) {
@@ -266,6 +292,13 @@ mod tests {
             String::from_utf8(filled.parts.concat()).unwrap(),
             "a?q=SELECT%20%27%C3%A9%27!\\\"\\u000a"
         );
+    }
+
+    #[test]
+    fn references_stay_whole_or_are_text() {
+        let mut out = Vec::new();
+        Encoding::FormWithReferences.write("a='@{q.records[0].Id}' @{x y} @{", &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "a%3D%27@{q.records[0].Id}%27%20%40%7Bx%20y%7D%20%40%7B");
     }
 
     #[test]

@@ -27,11 +27,12 @@ impl Call<'_> {
         let bare = target.len();
         parameters.write(&names, &mut target);
         let alone = target.len() == bare;
+        let encoding = if self.has_references() { Encoding::FormWithReferences } else { Encoding::Form };
         let mut template = Template::from(target);
         for (number, (marker, need)) in holes.iter().enumerate() {
             let first = alone && number == 0;
             let before = if first { marker } else { continued(marker) };
-            template.hole(*need, before, Encoding::Form);
+            template.hole(*need, before, encoding);
         }
         template
     }

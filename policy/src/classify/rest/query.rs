@@ -38,9 +38,14 @@ fn text(call: &Call<'_>, api: Api) -> Result<Request, Unclear> {
     if parameters.get("columns").is_some_and(|columns| !matches!(columns, "true" | "false")) {
         return Err(Unclear::form(Place::Parameter("columns".into()), "it is `true` or `false`"));
     }
-    let what = call.soql(parameters.required(name)?, &Place::Parameter(name.into()))?;
+    let (what, read) =
+        call.soql_with_references(parameters.required(name)?, &Place::Parameter(name.into()))?;
+    let mut needs = Needs::new(what);
+    for access in read {
+        needs.push(What::Access(access));
+    }
     let target = call.target_with(&parameters, &[(marker, 0)]);
-    let request = call.request(api, Operation::Query, Needs::new(what), target);
+    let request = call.request(api, Operation::Query, needs, target);
     let answer = match (call.method, name) {
         (Method::Get, "q") => {
             Answer { rows: Rows::JsonRecords, issues: Some(HandleKind::Locator), ..Answer::PLAIN }
