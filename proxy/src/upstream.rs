@@ -7,6 +7,7 @@
 mod answer;
 mod body;
 mod fetch;
+mod gunzip;
 mod lane;
 mod origin;
 

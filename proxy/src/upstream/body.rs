@@ -15,6 +15,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
+use super::gunzip::{Gunzip, NotGzip};
 use super::lane::Lease;
 use super::{UpstreamError, Waiting};
 
@@ -38,6 +39,7 @@ pub struct UpstreamBody {
     /// `None` once the connection was given back.
     lease: Option<Lease>,
     upload: Option<Arc<Upload>>,
+    gunzip: Option<Gunzip>,
     idle: Duration,
     /// Runs while a piece is awaited.
     timer: Option<Pin<Box<Sleep>>>,
@@ -197,12 +199,18 @@ impl Upload {
 // === impl UpstreamBody ===
 
 impl UpstreamBody {
-    pub(super) fn new(incoming: Incoming, lease: Lease, upload: Option<Arc<Upload>>, idle: Duration) -> Self {
-        let mut body = Self { incoming, lease: Some(lease), upload, idle, timer: None };
-        if body.incoming.is_end_stream() {
-            body.give_back();
+    pub(super) fn new(incoming: Incoming, lease: Lease, idle: Duration) -> Self {
+        Self { incoming, lease: Some(lease), upload: None, gunzip: None, idle, timer: None }
+    }
+
+    /// Follows the request body that is still being sent, and unpacks what comes packed.
+    pub(super) fn with(mut self, upload: Option<Arc<Upload>>, gunzip: Option<Gunzip>) -> Self {
+        (self.upload, self.gunzip) = (upload, gunzip);
+        if self.incoming.is_end_stream() {
+            self.gunzip = None;
+            self.give_back();
         }
-        body
+        self
     }
 
     /// Reads a short rest, so that the connection can be used again; a longer one closes it.
@@ -228,12 +236,10 @@ impl UpstreamBody {
     }
 }
 
-impl Body for UpstreamBody {
-    type Data = Bytes;
-    type Error = UpstreamError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
+impl UpstreamBody {
+    /// The next frame as it came.
+    fn poll_incoming(
+        &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
@@ -250,12 +256,51 @@ impl Body for UpstreamBody {
         Poll::Ready(frame.map(|frame| frame.map_err(|error| UpstreamError::CutOff(error.into()))))
     }
 
+    /// A plain piece from the packed ones; `None` when another of those is needed.
+    fn unpack(&mut self) -> Option<Result<Frame<Bytes>, UpstreamError>> {
+        let next = self.gunzip.as_mut()?.next().transpose()?;
+        Some(self.plain(next))
+    }
+
+    fn plain(&mut self, piece: Result<Bytes, NotGzip>) -> Result<Frame<Bytes>, UpstreamError> {
+        piece.map(Frame::data).map_err(|NotGzip| {
+            self.lease = None;
+            UpstreamError::Garbled("it says that it is gzip and is not")
+        })
+    }
+}
+
+impl Body for UpstreamBody {
+    type Data = Bytes;
+    type Error = UpstreamError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        loop {
+            if let Some(frame) = self.unpack() {
+                return Poll::Ready(Some(frame));
+            }
+            let frame = ready!(self.poll_incoming(context));
+            let Some(gunzip) = &mut self.gunzip else { return Poll::Ready(frame) };
+            match frame {
+                Some(Ok(frame)) => gunzip.feed(frame.into_data().unwrap_or_default()),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    let last = gunzip.finish().transpose();
+                    return Poll::Ready(last.map(|piece| self.plain(piece)));
+                }
+            }
+        }
+    }
+
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.gunzip.is_none() && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        if self.gunzip.is_some() { SizeHint::default() } else { self.incoming.size_hint() }
     }
 }
 

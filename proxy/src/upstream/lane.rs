@@ -8,7 +8,6 @@ use std::time::Duration;
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, Uri};
-use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -17,6 +16,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::body::{Sending, Upload, UpstreamBody};
+use super::gunzip::Gunzip;
 use super::{Counts, Origin, Outgoing, Rules, UpstreamError, Waiting, answer};
 
 /// A bounded set of connections, the most recently used first.
@@ -127,13 +127,17 @@ impl Lane {
                 Err(Failed::Otherwise(UpstreamError::TimedOut(Waiting::Answer)))
             }
         };
-        let checked = answered.and_then(|answer| match answer::check(&method, &answer) {
-            Ok(()) => Ok(answer),
-            Err(why) => Err(Failed::Otherwise(UpstreamError::Garbled(why))),
+        let checked = answered.and_then(|mut answer| {
+            let gunzip = answer::check(&method, &answer).and_then(|()| Gunzip::of(answer.headers_mut()));
+            match gunzip {
+                Ok(gunzip) => Ok((answer, gunzip)),
+                Err(why) => Err(Failed::Otherwise(UpstreamError::Garbled(why))),
+            }
         });
         match checked {
-            Ok(answer) => {
-                Ok(answer.map(|body: Incoming| UpstreamBody::new(body, lease, upload, self.rules.idle)))
+            Ok((answer, gunzip)) => {
+                let body = |body| UpstreamBody::new(body, lease, self.rules.idle).with(upload, gunzip);
+                Ok(answer.map(body))
             }
             Err(failed) => Err((lease.permit, failed)),
         }

@@ -37,6 +37,8 @@ enum Act {
     SayAndClose(&'static str),
     /// Closed without an answer.
     Close,
+    /// Answered with what is in [`PACKED`].
+    Pack,
     /// Read, and never answered.
     Hang,
 }
@@ -144,6 +146,15 @@ async fn play(
             Act::Close => {
                 let _ = stream.shutdown().await;
                 return;
+            }
+            Act::Pack => {
+                let packed = PACKED.lock().unwrap().clone();
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+                    packed.len()
+                );
+                stream.write_all(&[head.as_bytes(), &packed].concat()).await.unwrap();
+                let _ = stream.flush().await;
             }
             Act::Hang => std::future::pending().await,
         }
@@ -318,6 +329,30 @@ async fn answers_with_two_readings_are_refused_and_their_connections_closed() {
 }
 
 static ANSWER: Mutex<&str> = Mutex::new("");
+
+#[tokio::test]
+async fn a_packed_answer_arrives_plain_and_a_broken_one_does_not() {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&vec![b'x'; 300_000]).unwrap();
+    let packed = encoder.finish().unwrap();
+    for (body, fits) in [(packed.as_slice(), true), (&packed[..packed.len() - 1], false), (b"plain", false)] {
+        *PACKED.lock().unwrap() = body.to_vec();
+        let far = Far::start(|_, _| Act::Pack).await;
+        let upstream = far.upstream(rules());
+        let answer = upstream.send(&key("a"), get("/")).await.unwrap();
+        assert!(answer.headers().is_empty(), "{:?}", answer.headers());
+        let read = answer.into_body().collect().await;
+        match read {
+            Ok(read) => assert!(fits && read.to_bytes().len() == 300_000),
+            Err(error) => assert!(!fits && matches!(error, UpstreamError::Garbled(_)), "{error:?}"),
+        }
+        assert!(upstream.send(&key("a"), get("/")).await.is_ok());
+        assert!(!fits || far.dialed() == 1);
+    }
+}
+
+static PACKED: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_an_error() {
