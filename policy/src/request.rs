@@ -80,6 +80,8 @@ pub enum What {
     /// The fields that a record answer will have. The hole holds the comma-separated list, or nothing when the
     /// grant covers every field and the request named none.
     Fields(FieldList),
+    /// Rows of an object in a form of request that cannot be clamped.
+    Rows(RowsAsked),
     /// A named resource without record data, granted under `also`.
     Named(Named),
     /// A door whose effects cannot be known: granted by method and path under `also`, or not at all.
@@ -156,6 +158,15 @@ pub struct NamedField {
     pub path: Box<str>,
     /// What it touches: every hop and the field.
     pub accesses: Vec<Access>,
+}
+
+/// How many rows of an object a request asks for, which a grant's `max_rows` must cover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowsAsked {
+    /// The object.
+    pub object: ObjectId,
+    /// The most rows of one answer; `None` when answer may follow answer without an end.
+    pub most: Option<u64>,
 }
 
 /// The resources that `also` grants by name.
@@ -386,6 +397,7 @@ impl Request {
             | What::Search(_)
             | What::Condition(_)
             | What::Fields(_)
+            | What::Rows(_)
             | What::Named(_)
             | What::Opaque(_)
             | What::Never(_) => None,

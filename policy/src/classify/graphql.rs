@@ -41,6 +41,7 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
     };
     let touched = walk::touched(call.schema, &document, &variables)?;
     let mut needs: Vec<What> = touched.accesses.into_iter().map(What::Access).collect();
+    needs.extend(touched.rows.into_iter().map(What::Rows));
     if touched.introspects {
         // GraphQL's own schema names every object: granted like a resource of its own under the endpoint's path.
         let path = format!("{}/__schema", call.opaque_path());

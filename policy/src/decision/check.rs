@@ -2,7 +2,7 @@
 
 use super::Reason;
 use crate::grant::{FieldSet, Grant, Grants};
-use crate::request::{Access, Fields, Verb, What};
+use crate::request::{Access, Fields, RowsAsked, Verb, What};
 use crate::schema::ObjectId;
 
 /// Checks an access that a condition cannot narrow: rows named by id, counted, or looked up by a key.
@@ -40,6 +40,16 @@ pub(super) fn covered(grants: &Grants, access: Access) -> Result<&Grant, Reason>
     }
 }
 
+/// Checks a number of rows that cannot be clamped.
+pub(super) fn rows(grants: &Grants, asked: RowsAsked) -> Result<(), Reason> {
+    match grants.on(asked.object).and_then(Grant::max_rows) {
+        Some(most) if asked.most.is_none_or(|rows| rows > most) => {
+            Err(Reason::Rows(name(grants, asked.object), most))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Checks that everything an exporting request reads may leave by an export.
 pub(super) fn exportable(grants: &Grants, what: &What, export: bool) -> Result<(), Reason> {
     if !export {
@@ -51,7 +61,12 @@ pub(super) fn exportable(grants: &Grants, what: &What, export: bool) -> Result<(
         What::Search(search) => search.objects().to_vec(),
         What::Condition(condition) => vec![condition.object()],
         What::Fields(list) => vec![list.object],
-        What::Named(_) | What::Opaque(_) | What::Handle(_) | What::Columns(_) | What::Never(_) => Vec::new(),
+        What::Rows(_)
+        | What::Named(_)
+        | What::Opaque(_)
+        | What::Handle(_)
+        | What::Columns(_)
+        | What::Never(_) => Vec::new(),
     };
     match objects.into_iter().find(|object| !grants.exports(*object)) {
         Some(object) => Err(Reason::Export(name(grants, object))),

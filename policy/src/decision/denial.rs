@@ -27,6 +27,8 @@ pub enum Reason {
     EveryField(Verb, String),
     /// The grant has a condition that cannot be held in this form of request.
     Condition(String, &'static str),
+    /// More rows of the object than the grant's `max_rows`, in a form of request that cannot be clamped.
+    Rows(String, u64),
     /// A resource that `also` does not name.
     Named(Named),
     /// A door whose effects cannot be known, which `also` does not open.
@@ -55,6 +57,7 @@ impl Reason {
             | Self::Field(..)
             | Self::EveryField(..)
             | Self::Condition(..)
+            | Self::Rows(..)
             | Self::Named(_)
             | Self::Opaque(_) => true,
             Self::Never(_)
@@ -75,6 +78,7 @@ impl Reason {
             Self::Field(..) => "field",
             Self::EveryField(..) => "every-field",
             Self::Condition(..) => "condition",
+            Self::Rows(..) => "max-rows",
             Self::Named(_) => "also",
             Self::Opaque(_) => "opaque",
             Self::Never(_) => "never",
@@ -113,6 +117,12 @@ impl fmt::Display for Reason {
             }
             Self::Condition(object, why) => {
                 write!(f, "may not read {object} in this way (its grant is limited by a condition: {why})")
+            }
+            Self::Rows(object, most) => {
+                write!(
+                    f,
+                    "may not read more than {most} rows of {object} (its grant's `max_rows`; ask for fewer, without paging)"
+                )
             }
             Self::Named(named) => {
                 write!(f, "may not use this resource (`also` does not name `{}`)", named.as_str())

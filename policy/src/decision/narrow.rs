@@ -23,6 +23,7 @@ pub(super) fn need(
             Ok(Some(condition.text().to_owned()))
         }
         What::Fields(list) => field_list(grants, list, narrowings),
+        What::Rows(asked) => check::rows(grants, *asked).map(|()| None),
         What::Named(named) if grants.names(*named) => Ok(None),
         What::Named(named) => Err(Reason::Named(*named)),
         What::Opaque(opaque) if grants.opens(opaque) => Ok(None),
@@ -41,6 +42,7 @@ pub(super) fn as_asked(what: &What) -> Option<String> {
         What::Condition(condition) => Some(condition.text().to_owned()),
         What::Fields(list) => list.named.as_ref().map(|_| joined(list, None)),
         What::Access(_)
+        | What::Rows(_)
         | What::Named(_)
         | What::Opaque(_)
         | What::Handle(_)
@@ -57,6 +59,7 @@ pub(super) fn shape(what: &What) -> Option<String> {
         What::Access(_)
         | What::Condition(_)
         | What::Fields(_)
+        | What::Rows(_)
         | What::Named(_)
         | What::Opaque(_)
         | What::Handle(_)

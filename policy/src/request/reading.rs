@@ -43,7 +43,7 @@ impl Reading {
                 }
             }
             What::Opaque(opaque) => opaque.mentions.iter().for_each(|mention| self.mention(mention)),
-            What::Named(_) | What::Handle(_) | What::Columns(_) | What::Never(_) => {}
+            What::Rows(_) | What::Named(_) | What::Handle(_) | What::Columns(_) | What::Never(_) => {}
         }
     }
 

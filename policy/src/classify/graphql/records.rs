@@ -104,6 +104,7 @@ impl<'a> Walk<'a> {
 
     fn connection_arguments(&mut self, object: ObjectId, field: &'a Field) -> Result<(), Unclear> {
         self.arguments(field, &ARGUMENTS)?;
+        self.counts(object, field)?;
         for (name, value) in &field.arguments {
             match &**name {
                 "where" => self.filter(object, value, 0)?,

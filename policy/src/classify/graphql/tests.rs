@@ -88,6 +88,8 @@ fn what_is_not_clear_is_refused() {
         "{uiapi{query{Account{edges{node{Name{value}}}}}}} type A{b:Int}",
         "{uiapi{query{Account(where:{Site:{eq:\"\"\"block\"\"\"}}){totalCount}}}}",
         "{setup{query{Account{totalCount}}}}",
+        "{uiapi{query{Account(first:\"5\"){totalCount}}}}",
+        "{uiapi{query{Account(first:-5){totalCount}}}}",
         "{uiapi{other}}",
         "",
         "{}",
@@ -178,6 +180,12 @@ fn grants_are_held() {
     ] {
         assert!(ask(&root(forbidden)).decide(&narrow).is_err(), "{forbidden}");
     }
+    account.max_rows = Some(10);
+    let bounded = grants(vec![account.clone()]);
+    assert!(ask(&root("Account(first:10){totalCount}")).decide(&bounded).is_ok());
+    assert!(ask(&root("Account{totalCount}")).decide(&bounded).is_ok(), "ten rows where it does not say");
+    assert!(ask(&root("Account(first:11){totalCount}")).decide(&bounded).is_err());
+    assert!(ask(&root("Account(first:5,after:\"v1:MjAwMA==\"){totalCount}")).decide(&bounded).is_err());
     account.condition = Some("Rating = 'Hot'".to_owned());
     assert!(
         ask(&root("Account{totalCount}")).decide(&grants(vec![account])).is_err(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::ast::{Directive, Document, Field, Kind, Selection, Value};
 use crate::classify::unclear::{Place, Unclear, UnclearKind};
-use crate::request::{Access, Operation, Verb};
+use crate::request::{Access, Operation, RowsAsked, Verb};
 use crate::schema::{FieldId, Object, ObjectId, Schema};
 
 /// What a document was found to touch.
@@ -12,6 +12,8 @@ use crate::schema::{FieldId, Object, ObjectId, Schema};
 pub(super) struct Touched {
     pub(super) operations: Vec<Operation>,
     pub(super) accesses: Vec<Access>,
+    /// How many rows of which objects.
+    pub(super) rows: Vec<RowsAsked>,
     /// Whether it asks for GraphQL's own schema, which names every object of the org.
     pub(super) introspects: bool,
 }
@@ -47,6 +49,9 @@ const MAX_STEPS: usize = 20_000;
 const MAX_FRAGMENTS: usize = 16;
 /// The deepest nesting of selections and filters, fragments opened.
 pub(super) const MAX_DEPTH: usize = 24;
+
+/// The rows of a connection that does not say how many (reference, section 8).
+const DEFAULT_ROWS: u64 = 10;
 
 const NULL: Value = Value::Null;
 
@@ -326,6 +331,24 @@ impl<'a> Walk<'a> {
         if self.seen.insert(access) {
             self.touched.accesses.push(access);
         }
+    }
+
+    /// Notes how many rows a connection asks for: ten where it does not say, no end where it continues another.
+    pub(super) fn counts(&mut self, object: ObjectId, field: &'a Field) -> Result<(), Unclear> {
+        let given = |name: &str| {
+            let value = field.arguments.iter().find(|(known, _)| &**known == name);
+            value.map_or(Ok(&NULL), |(_, value)| self.given(value))
+        };
+        let most = match (given("first")?, given("after")?) {
+            (Value::Null, Value::Null) => Some(DEFAULT_ROWS),
+            (Value::Number(first), Value::Null) => {
+                Some(first.parse().map_err(|_| unclear("`first` must be a number of rows"))?)
+            }
+            (Value::Null | Value::Number(_), Value::Text(_)) => None,
+            _ => return Err(unclear("`first` must be a number and `after` a cursor")),
+        };
+        self.touched.rows.push(RowsAsked { object, most });
+        Ok(())
     }
 
     fn describes(&mut self, object: ObjectId) {

@@ -4,7 +4,7 @@ use super::{Named, answering, describing, every};
 use crate::classify::call::Call;
 use crate::classify::json::Kind;
 use crate::classify::unclear::{Place, Unclear, UnclearKind};
-use crate::request::{Access, Api, Method, Operation, Request, Rows, Verb, What};
+use crate::request::{Access, Api, Method, Operation, Request, Rows, RowsAsked, Verb, What};
 use crate::schema::{FieldId, ObjectId};
 
 /// What a list may be asked with.
@@ -28,7 +28,7 @@ pub(super) fn views(call: &Call<'_>) -> Result<Request, Unclear> {
     let Some(object) = object.filter(|_| read) else {
         return call.opaque(Api::Ui, Operation::Read, Vec::new());
     };
-    let (mut needs, target) = (vec![every(object)], target(call)?);
+    let (mut needs, target) = (vec![every(object), page(call, object)?], target(call)?);
     let asked = asked(call, object)?.accesses.into_iter().filter(|access| access.object != object);
     needs.extend(asked.map(What::Access));
     answering(call, Operation::Read, needs, target, Rows::JsonRecords)
@@ -38,7 +38,11 @@ pub(super) fn views(call: &Call<'_>) -> Result<Request, Unclear> {
 pub(super) fn related(call: &Call<'_>, rest: &[&str]) -> Result<Request, Unclear> {
     let needs = match (call.method, rest) {
         (Method::Get | Method::Post, [id, list]) if *id != "batch" => {
-            related_needs(call, id, list, |child| asked(call, child))?
+            let mut needs = related_needs(call, id, list, |child| asked(call, child))?;
+            for parent in call.objects_of(id, Place::Path)? {
+                needs.push(page(call, child(call, parent, list, &Place::Path)?.0)?);
+            }
+            needs
         }
         (Method::Get, ["batch", id, lists]) => {
             call.parameters(&[])?;
@@ -184,6 +188,22 @@ fn asked(call: &Call<'_>, object: ObjectId) -> Result<Named, Unclear> {
     }
     Ok(named)
 }
+
+/// How many rows a list asks for; a body could say anything.
+fn page(call: &Call<'_>, object: ObjectId) -> Result<What, Unclear> {
+    let parameters = call.parameters(&LIST)?;
+    let size = match parameters.get("pageSize") {
+        Some(size) => size
+            .parse()
+            .map_err(|_| Unclear::form(Place::Parameter("pageSize".into()), "it is a number of rows"))?,
+        None => MOST_ROWS,
+    };
+    let continues = parameters.get("pageToken").is_some() || call.method == Method::Post;
+    Ok(What::Rows(RowsAsked { object, most: (!continues).then_some(size) }))
+}
+
+/// The largest page of a list.
+const MOST_ROWS: u64 = 2_000;
 
 fn target(call: &Call<'_>) -> Result<crate::request::Template, Unclear> {
     Ok(call.target(&call.parameters(&LIST)?))
