@@ -99,9 +99,12 @@ impl Decided {
     #[must_use]
     pub fn of(request: &Request) -> Self {
         let strictness = |what: &What| match what {
-            What::Access(_) | What::Query(_) | What::Search(_) | What::Condition(_) | What::Fields(_) => {
-                (1, Self::Accesses)
-            }
+            What::Access(_)
+            | What::Query(_)
+            | What::Search(_)
+            | What::Condition(_)
+            | What::Fields(_)
+            | What::Rows(_) => (1, Self::Accesses),
             What::Named(_) => (0, Self::Named),
             What::Opaque(_) => (2, Self::Opaque),
             What::Handle(_) | What::Columns(_) => (3, Self::Handle),
