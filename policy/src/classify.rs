@@ -98,7 +98,9 @@ pub fn classify(schema: &Schema, head: &Head<'_>, body: &[u8]) -> Result<Request
 /// Asks for JSON where rows are counted or cut out of JSON, whatever else the client would have taken.
 fn settle_accept(request: &mut Request) {
     let rows = match request.answer.rows {
-        Rows::JsonRecords | Rows::JsonArray | Rows::GraphQlNodes | Rows::ReportRows => true,
+        Rows::JsonRecords | Rows::Enveloped(_) | Rows::JsonArray | Rows::GraphQlNodes | Rows::ReportRows => {
+            true
+        }
         Rows::None | Rows::One | Rows::Known(_) | Rows::Csv | Rows::Bulk | Rows::XmlRecords => false,
     };
     if rows || request.answer.cut != Cut::Nothing {

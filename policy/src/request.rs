@@ -361,6 +361,8 @@ pub enum Rows {
     Bulk,
     /// At most this many, by the request itself: records that it names by their ids.
     Known(u32),
+    /// As [`Rows::JsonRecords`], and this many besides: an envelope's parts that name records by their ids.
+    Enveloped(u32),
     /// GraphQL `node` objects.
     GraphQlNodes,
     /// Report rows: objects inside arrays named `rows`.

@@ -22,13 +22,18 @@ enum Kind {
     Bulk,
     Csv(csv::Lines),
     Json(json::Objects),
+    Enveloped {
+        rows: u64,
+        objects: json::Objects,
+    },
     Xml(xml::Elements),
 }
 
 // === impl RowCounter ===
 
 impl RowCounter {
-    /// A counter for an answer whose rows are of this kind. For [`Rows::One`] and [`Rows::Known`] only the body of
+    /// A counter for an answer whose rows are of this kind. For [`Rows::One`], [`Rows::Known`] and
+    /// [`Rows::Enveloped`] only the body of
     /// a success may be given to it.
     #[must_use]
     pub fn new(rows: Rows) -> Self {
@@ -36,6 +41,9 @@ impl RowCounter {
             Rows::None => Kind::None,
             Rows::One => Kind::Fixed { rows: 1 },
             Rows::Known(rows) => Kind::Fixed { rows: rows.into() },
+            Rows::Enveloped(rows) => {
+                Kind::Enveloped { rows: rows.into(), objects: json::Objects::new(json::Counts::Records) }
+            }
             Rows::Bulk => Kind::Bulk,
             Rows::Csv => Kind::Csv(csv::Lines::default()),
             Rows::JsonRecords => Kind::Json(json::Objects::new(json::Counts::Records)),
@@ -52,6 +60,8 @@ impl RowCounter {
             Kind::None => 0,
             Kind::Fixed { .. } if chunk.is_empty() => 0,
             Kind::Fixed { rows } => std::mem::take(rows),
+            Kind::Enveloped { .. } if chunk.is_empty() => 0,
+            Kind::Enveloped { rows, objects } => std::mem::take(rows) + objects.feed(chunk),
             Kind::Bulk => {
                 let Some(kind) = Kind::of_bulk(chunk) else { return 0 };
                 self.0 = kind;

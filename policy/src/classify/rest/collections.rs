@@ -5,7 +5,7 @@
 use crate::classify::call::{Call, Record};
 use crate::classify::json::{Kind, Value};
 use crate::classify::records::{Accesses, Children, IdRule, PLAIN_ATTRIBUTES, Writing};
-use crate::classify::{Place, Unclear};
+use crate::classify::{Envelope, Place, Unclear};
 use crate::request::{
     Access, Answer, Api, Method, Need, Needs, Operation, Operations, Request, Rows, Verb, What,
 };
@@ -126,7 +126,11 @@ fn by_parameters(call: &Call<'_>, object: ObjectId) -> Result<Request, Unclear> 
     whats.push(What::Fields(call.fields(object, names.split(','), &fields)?));
     let request =
         call.request(Api::Collections, Operation::Read, needs_of(call, whats)?, ids_last(call, &parameters));
-    let rows = if call.method == Method::Head { Rows::None } else { Rows::JsonArray };
+    let rows = if call.method == Method::Head {
+        Rows::None
+    } else {
+        rows(call, parameters.required("ids")?.split(',').count())
+    };
     Ok(Request { answer: Answer::rows(rows), ..request })
 }
 
@@ -156,6 +160,7 @@ fn by_body(call: &Call<'_>, object: ObjectId) -> Result<Request, Unclear> {
     if ids.is_empty() || ids.len() > MOST_READ {
         return Err(body.unclear("between 1 and 2000 ids are read"));
     }
+    let count = ids.len();
     for id in ids {
         if let Record::Reference(accesses) = call.record(object, &id.string()?, id.place())? {
             whats.extend(accesses.into_iter().map(What::Access));
@@ -166,7 +171,15 @@ fn by_body(call: &Call<'_>, object: ObjectId) -> Result<Request, Unclear> {
     whats.push(What::Fields(call.fields(object, names.iter().map(|name| &**name), &fields.place())?));
     let request =
         call.request(Api::Collections, Operation::Read, needs_of(call, whats)?, call.target(&parameters));
-    Ok(Request { answer: Answer::rows(Rows::JsonArray), ..request })
+    Ok(Request { answer: Answer::rows(rows(call, count)), ..request })
+}
+
+/// How rows are counted: inside an envelope the answer is not the list alone, so by the ids asked for.
+fn rows(call: &Call<'_>, ids: usize) -> Rows {
+    match call.envelope {
+        Envelope::None => Rows::JsonArray,
+        _ => Rows::Known(u32::try_from(ids).unwrap_or(u32::MAX)),
+    }
 }
 
 fn needs_of(call: &Call<'_>, whats: Vec<What>) -> Result<Needs, Unclear> {

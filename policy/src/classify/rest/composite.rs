@@ -194,12 +194,28 @@ impl Gathered {
                 .root()
                 .unclear("descriptions of different sorts cannot be asked for at once"));
         }
-        let rows = self.answers.iter().any(|answer| answer.rows != Rows::None);
+        let mut named = 0_u32;
+        let mut counted = false;
+        for answer in &self.answers {
+            match answer.rows {
+                Rows::None => {}
+                Rows::One => named = named.saturating_add(1),
+                Rows::Known(rows) | Rows::Enveloped(rows) => named = named.saturating_add(rows),
+                Rows::JsonRecords
+                | Rows::JsonArray
+                | Rows::Csv
+                | Rows::XmlRecords
+                | Rows::Bulk
+                | Rows::GraphQlNodes
+                | Rows::ReportRows => counted = true,
+            }
+        }
+        let rows = match (named, counted) {
+            (0, false) => Rows::None,
+            (0, true) => Rows::JsonRecords,
+            (named, _) => Rows::Enveloped(named),
+        };
         let issues = self.answers.iter().any(|answer| answer.issues.is_some());
-        Ok(Answer {
-            rows: if rows { Rows::JsonRecords } else { Rows::None },
-            cut,
-            issues: issues.then_some(HandleKind::Locator),
-        })
+        Ok(Answer { rows, cut, issues: issues.then_some(HandleKind::Locator) })
     }
 }
