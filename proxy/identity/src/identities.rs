@@ -204,7 +204,7 @@ impl Identities {
         }
     }
 
-    /// The identity that a name and a secret prove. Costs the same whether the name is known or not.
+    /// The identity that a name and a secret prove. An unknown name costs as much as a known one with one secret.
     pub(crate) fn secret(&self, names: Names, name: &str, secret: &str) -> Option<Arc<Identity>> {
         self.index.proven(names, name, secret)
     }

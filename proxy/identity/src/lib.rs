@@ -18,6 +18,7 @@ mod peer;
 mod sessions;
 mod soap;
 mod token;
+mod turns;
 mod user;
 
 pub use answer::Answer;

@@ -1,7 +1,7 @@
 //! The login endpoints, answered here: nothing of a login ever reaches Salesforce.
 //!
-//! Checking a secret takes tens of milliseconds and some megabytes on purpose: call these on a blocking thread, and
-//! bound how many run at once.
+//! Checking a secret takes tens of milliseconds and some megabytes on purpose: call these on a blocking thread. As many
+//! run at once as there are processors.
 
 mod grant;
 mod problem;
@@ -26,6 +26,7 @@ use crate::form::Form;
 use crate::identities::{Caller, Identities, Names};
 use crate::peer::Peer;
 use crate::sessions::{Kind, Revoked, Sessions};
+use crate::turns::Turns;
 use crate::user::UserId;
 use grant::{Client, Granted};
 
@@ -34,6 +35,7 @@ use grant::{Client, Granted};
 pub struct Logins {
     sessions: Arc<Sessions>,
     attempts: Attempts,
+    turns: Turns,
 }
 
 /// A login endpoint.
@@ -112,7 +114,8 @@ impl Logins {
     /// Logins that end in these sessions.
     #[must_use]
     pub fn new(sessions: Arc<Sessions>) -> Self {
-        Self { sessions, attempts: Attempts::default() }
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { sessions, attempts: Attempts::default(), turns: Turns::new(processors) }
     }
 
     /// Answers one request to a login endpoint.
@@ -221,7 +224,8 @@ impl Logins {
     ) -> Result<Arc<Identity>, LoginProblem> {
         match client {
             Some(Client { id, secret: Some(secret) }) => {
-                self.guess(id, request.peer, request.now, || identities.secret(Names::Clients, id, secret))
+                let guess = || identities.secret(Names::Clients, id, secret);
+                self.guess(id, request, guess)?.ok_or(LoginProblem::WrongSecret)
             }
             // RFC 8705, section 2: a certificate in place of a secret. The id says which of several identities.
             Some(Client { id, secret: None }) => {
@@ -236,19 +240,33 @@ impl Logins {
         }
     }
 
+    /// The identity that a user name and a password prove.
+    fn user(
+        &self,
+        identities: &Identities,
+        (username, password): (&str, &str),
+        request: &LoginRequest<'_>,
+    ) -> Result<Arc<Identity>, LoginProblem> {
+        let guess = || identities.secret(Names::Users, username, password);
+        self.guess(username, request, guess)?.ok_or(LoginProblem::WrongPassword)
+    }
+
     /// Checks a guess, slowly for those who guess wrong.
     fn guess<T>(
         &self,
         name: &str,
-        peer: &Peer,
-        now: Timestamp,
+        request: &LoginRequest<'_>,
         check: impl FnOnce() -> Option<T>,
-    ) -> Result<T, LoginProblem> {
-        let retry_after = |retry_after| LoginProblem::TooManyAttempts { retry_after };
-        self.attempts.take(name, peer.address(), now).map_err(retry_after)?;
-        let proven = check().ok_or(LoginProblem::WrongSecret)?;
-        self.attempts.give_back(name, peer.address(), now);
-        Ok(proven)
+    ) -> Result<Option<T>, LoginProblem> {
+        let (address, now) = (request.peer.address(), request.now);
+        let too_many = |retry_after| LoginProblem::TooManyAttempts { retry_after };
+        self.attempts.take(name, address, now).map_err(too_many)?;
+        let turn = self.turns.take();
+        let proven = turn.as_ref().and_then(|_| check());
+        if turn.is_none() || proven.is_some() {
+            self.attempts.give_back(name, address, now);
+        }
+        if turn.is_some() { Ok(proven) } else { Err(LoginProblem::Busy) }
     }
 
     fn issued(

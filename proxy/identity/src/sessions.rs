@@ -166,7 +166,8 @@ impl Sessions {
     pub(crate) fn revoke(&self, token: &str) -> io::Result<Revoked> {
         let Some(session) = self.any(token) else { return Ok(Revoked(0)) };
         match session.kind {
-            Kind::Access => self.revoke_where(|other| std::ptr::eq(other, &*session)),
+            Kind::Access if session.end() => self.write_down(&[TokenHash::of(token)]),
+            Kind::Access => Ok(Revoked(0)),
             Kind::Refresh => self
                 .revoke_where(|other| other.family == session.family && other.identity == session.identity),
         }
@@ -179,6 +180,10 @@ impl Sessions {
             .filter(|entry| is_meant(entry.value()) && entry.value().end())
             .map(|entry| *entry.key())
             .collect();
+        self.write_down(&ended)
+    }
+
+    fn write_down(&self, ended: &[TokenHash]) -> io::Result<Revoked> {
         if let Some(journal) = &self.journal {
             let events: Vec<Event> = ended.iter().map(Event::revoked).collect();
             journal.append(&events, true)?;

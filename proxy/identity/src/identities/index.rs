@@ -121,8 +121,8 @@ impl Index {
         found
     }
 
-    /// Whom a name and a secret prove. An unknown name costs one verification too, against the first hash there is,
-    /// so that the time says nothing.
+    /// Whom a name and a secret prove. An unknown name costs one verification too, against any hash there is, so
+    /// that the time does not say whether there is such a name.
     pub(super) fn proven(&self, names: Names, name: &str, secret: &str) -> Option<Arc<Identity>> {
         let users = match names {
             Names::Clients => None,

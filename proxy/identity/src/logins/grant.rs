@@ -10,7 +10,7 @@ use forcefield_config::config::{Authenticate, Identity};
 use zeroize::Zeroizing;
 
 use super::{LoginProblem, LoginRequest, Logins};
-use crate::identities::{Identities, Names};
+use crate::identities::Identities;
 use crate::jwt::Rules;
 use crate::sessions::{Kind, NewSession};
 use crate::token::NoRandomness;
@@ -131,9 +131,7 @@ impl Logins {
     /// proven and of the same identity, else it is the connected app's that they used before.
     fn password(&self, identities: &Identities, request: &LoginRequest<'_>) -> Result<Granted, LoginProblem> {
         let (username, password) = (required(request, "username")?, required(request, "password")?);
-        let identity = self.guess(username, request.peer, request.now, || {
-            identities.secret(Names::Users, username, password)
-        })?;
+        let identity = self.user(identities, (username, password), request)?;
         let client = Client::of(request)?;
         match client {
             Some(client) if has_client(&identity, &client.id) && client.secret.is_some() => {

@@ -23,9 +23,15 @@ pub enum LoginProblem {
     /// No client id, and no certificate in its place.
     #[error("the request names no client")]
     NoClient,
-    /// The name is unknown or the secret is wrong; which of them is not told apart.
-    #[error("the client id or user name is unknown, or its secret is wrong")]
+    /// The client id is unknown or its secret is wrong; which of them is not told apart.
+    #[error("the client id is unknown, or its secret is wrong")]
     WrongSecret,
+    /// The user name is unknown or its password is wrong, likewise.
+    #[error("the user name is unknown, or its password is wrong")]
+    WrongPassword,
+    /// Too many logins at once.
+    #[error("too many logins are being checked at once")]
+    Busy,
     /// Too many wrong guesses.
     #[error("too many failed logins; the next is taken in {} s", retry_after.as_secs().max(1))]
     TooManyAttempts {
@@ -65,6 +71,8 @@ impl LoginProblem {
             | Self::UnsupportedGrant
             | Self::NoClient
             | Self::WrongSecret
+            | Self::WrongPassword
+            | Self::Busy
             | Self::TooManyAttempts { .. }
             | Self::NoSuchToken
             | Self::NoOrg
@@ -80,7 +88,7 @@ impl LoginProblem {
             Self::TooManyAttempts { retry_after } => {
                 Answer::json(429, &body).with("retry-after", retry_after.as_secs().max(1).to_string())
             }
-            Self::State(_) | Self::NoOrg => Answer::json(503, &body).with("retry-after", "5"),
+            Self::State(_) | Self::NoOrg | Self::Busy => Answer::json(503, &body).with("retry-after", "5"),
             Self::WrongSecret | Self::NoClient if by_header => {
                 Answer::json(401, &body).with("www-authenticate", "Basic realm=\"forcefield\"")
             }
@@ -97,9 +105,9 @@ impl LoginProblem {
             Self::OtherClient(_) => ("invalid_grant", "expired access/refresh token"),
             Self::Refused(reason) => ("invalid_grant", refusal(reason)),
             Self::NoSuchToken => ("unsupported_token_type", "this token type is not supported"),
-            Self::OtherUser(_) => ("invalid_grant", "authentication failure"),
-            Self::NoOrg | Self::State(_) => {
-                ("temporarily_unavailable", "the login cannot be kept at the moment")
+            Self::WrongPassword | Self::OtherUser(_) => ("invalid_grant", "authentication failure"),
+            Self::NoOrg | Self::State(_) | Self::Busy => {
+                ("temporarily_unavailable", "no login can be taken at the moment")
             }
         }
     }

@@ -1,6 +1,7 @@
 //! SOAP `login`, `logout` and `getUserInfo`, in the partner and the enterprise dialect (reference, section 6.4;
 //! clients.md, section 2.3).
 
+use forcefield_policy::names::IdentityName;
 use jiff::Timestamp;
 
 use super::grant::Granted;
@@ -9,7 +10,7 @@ use crate::answer::Answer;
 use crate::carriers::Carriers;
 use crate::documents::Subject;
 use crate::form::Form;
-use crate::identities::{Identities, Names};
+use crate::identities::Identities;
 use crate::peer::Peer;
 use crate::sessions::Kind;
 use crate::soap::{SoapBody, SoapCall};
@@ -55,13 +56,11 @@ impl Logins {
     fn soap_login(
         &self,
         identities: &Identities,
-        (username, password): (&str, &str),
+        names: (&str, &str),
         (dialect, version): (Dialect, &str),
         request: &LoginRequest<'_>,
-    ) -> Result<(forcefield_policy::names::IdentityName, Answer), LoginProblem> {
-        let identity = self.guess(username, request.peer, request.now, || {
-            identities.secret(Names::Users, username, password)
-        })?;
+    ) -> Result<(IdentityName, Answer), LoginProblem> {
+        let identity = self.user(identities, names, request)?;
         identities.admit(&identity, request.peer, request.now)?;
         let org = identities.org_id(&identity).ok_or(LoginProblem::NoOrg)?;
         let granted = Granted::new(identity)?;
@@ -86,7 +85,7 @@ impl Logins {
         identities: &Identities,
         dialect: Dialect,
         request: &LoginRequest<'_>,
-    ) -> Result<(forcefield_policy::names::IdentityName, Answer), LoginProblem> {
+    ) -> Result<(IdentityName, Answer), LoginProblem> {
         let caller = identities.identify(request.peer, &request.carriers, request.now)?;
         if let Some(session) = request.carriers.soap_session {
             self.sessions.revoke(session)?;
@@ -99,7 +98,7 @@ fn soap_user_info(
     identities: &Identities,
     dialect: Dialect,
     request: &LoginRequest<'_>,
-) -> Result<(forcefield_policy::names::IdentityName, Answer), LoginProblem> {
+) -> Result<(IdentityName, Answer), LoginProblem> {
     let caller = identities.identify(request.peer, &request.carriers, request.now)?;
     let org = identities.org_id(&caller.identity).ok_or(LoginProblem::NoOrg)?;
     let subject = Subject::new(&caller.identity, org, request.peer).ok_or(LoginProblem::NoOrg)?;
@@ -159,7 +158,7 @@ impl Dialect {
             LoginProblem::TooManyAttempts { .. } => {
                 ("LOGIN_RATE_EXCEEDED", "Login rate exceeded.", "LoginFault")
             }
-            LoginProblem::NoOrg | LoginProblem::State(_) => {
+            LoginProblem::NoOrg | LoginProblem::State(_) | LoginProblem::Busy => {
                 ("SERVER_UNAVAILABLE", "The login cannot be kept at the moment.", "UnexpectedErrorFault")
             }
             LoginProblem::Refused(reason) if reason.status() == 403 => {

@@ -182,7 +182,7 @@ fn a_password_proves_with_the_security_token_behind_it() {
     );
     assert_eq!(ask("username=billing&password=s3cret").answer.status, 200);
     for wrong in ["username=sync%40corp.example&password=p4ss", "username=nobody&password=p4ss%2Btoken"] {
-        assert_eq!(refusal(&ask(wrong)), (400, "invalid_client".into()));
+        assert_eq!(refusal(&ask(wrong)), (400, "invalid_grant".into()));
     }
 }
 
