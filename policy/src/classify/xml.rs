@@ -29,20 +29,24 @@ pub(super) struct Xml<'a> {
 struct Element<'a> {
     /// With its prefix.
     name: &'a str,
-    namespace: Option<usize>,
-    attributes: Vec<Attribute<'a>>,
+    namespace: Option<u8>,
+    attributes: Box<[Attribute]>,
     text: Cow<'a, str>,
-    parent: Option<usize>,
-    first: Option<usize>,
-    next: Option<usize>,
-    offset: usize,
+    parent: Link,
+    first: Link,
+    next: Link,
+    offset: u32,
 }
 
+/// The place of another element, or of none. Documents have many elements, so that four bytes less count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Link(u32);
+
 #[derive(Debug)]
-struct Attribute<'a> {
-    name: Cow<'a, str>,
-    namespace: Option<usize>,
-    value: String,
+struct Attribute {
+    name: Box<str>,
+    namespace: Option<u8>,
+    value: Box<str>,
 }
 
 /// An element of a document.
@@ -70,8 +74,22 @@ impl Xml<'_> {
         Node { xml: self, at: 0 }
     }
 
-    fn namespace(&self, number: Option<usize>) -> Option<&str> {
-        self.namespaces.get(number?).map(|name| &**name)
+    fn namespace(&self, number: Option<u8>) -> Option<&str> {
+        self.namespaces.get(usize::from(number?)).map(|name| &**name)
+    }
+}
+
+// === impl Link ===
+
+impl Link {
+    const NONE: Self = Self(u32::MAX);
+
+    fn to(at: usize) -> Self {
+        u32::try_from(at).map_or(Self::NONE, Self)
+    }
+
+    fn place(self) -> Option<usize> {
+        (self != Self::NONE).then(|| usize::try_from(self.0).ok())?
     }
 }
 
@@ -100,24 +118,24 @@ impl<'d> Node<'d> {
 
     /// Where it begins.
     pub(super) fn offset(self) -> usize {
-        self.element().map_or(0, |element| element.offset)
+        self.element().and_then(|element| usize::try_from(element.offset).ok()).unwrap_or(0)
     }
 
     /// The element around it.
     fn parent(self) -> Option<Self> {
-        Some(Self { at: self.element()?.parent?, ..self })
+        Some(Self { at: self.element()?.parent.place()?, ..self })
     }
 
     /// Its child elements, in order.
     pub(super) fn children(self) -> impl Iterator<Item = Node<'d>> {
-        let next = move |node: &Self| Some(Self { at: node.element()?.next?, ..self });
-        let first = self.element().and_then(|element| element.first);
+        let next = move |node: &Self| Some(Self { at: node.element()?.next.place()?, ..self });
+        let first = self.element().and_then(|element| element.first.place());
         std::iter::successors(first.map(|at| Self { at, ..self }), next)
     }
 
     /// Whether it has child elements.
     pub(super) fn has_children(self) -> bool {
-        self.element().is_some_and(|element| element.first.is_some())
+        self.element().is_some_and(|element| element.first != Link::NONE)
     }
 
     /// Its text.
@@ -126,7 +144,7 @@ impl<'d> Node<'d> {
     /// When it has child elements.
     pub(super) fn text(self) -> Result<&'d str, Unclear> {
         match self.element() {
-            Some(element) if element.first.is_none() => Ok(&element.text),
+            Some(element) if element.first == Link::NONE => Ok(&element.text),
             _ => Err(self.unclear("has elements where text is expected")),
         }
     }
@@ -182,14 +200,14 @@ impl<'d> Node<'d> {
     /// The value of an attribute of the `xsi` namespace.
     pub(super) fn xsi(self, name: &str) -> Option<&'d str> {
         let attributes = &self.element()?.attributes;
-        let of_xsi = |attribute: &&Attribute<'_>| self.xml.namespace(attribute.namespace) == Some(XSI);
+        let of_xsi = |attribute: &&Attribute| self.xml.namespace(attribute.namespace) == Some(XSI);
         let found = attributes.iter().filter(of_xsi).find(|attribute| local(&attribute.name) == name)?;
         Some(&found.value)
     }
 
     /// Its attributes but for namespace declarations, as namespace and local name.
     pub(super) fn attributes(self) -> impl Iterator<Item = (Option<&'d str>, &'d str)> {
-        let attributes = self.element().map_or([].as_slice(), |element| &element.attributes);
+        let attributes = self.element().map_or([].as_slice(), |element| &*element.attributes);
         let declares = |name: &str| name == "xmlns" || name.starts_with("xmlns:");
         attributes
             .iter()

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use quick_xml::Reader;
 use quick_xml::events::{BytesDecl, BytesStart, Event};
 
-use super::{Attribute, Element, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, Xml};
+use super::{Attribute, Element, Link, MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, Xml};
 use crate::classify::unclear::{Place, Unclear, UnclearKind};
 
 impl<'a> Xml<'a> {
@@ -65,7 +65,7 @@ struct Open {
 /// A namespace declaration; the default one has no prefix.
 struct Declaration {
     prefix: Box<str>,
-    namespace: Option<usize>,
+    namespace: Option<u8>,
 }
 
 /// The most namespace declarations in scope, and the most namespaces.
@@ -121,16 +121,16 @@ impl<'a> Build<'a> {
         let outer = self.scope.len();
         let attributes = self.attributes(tag)?;
         let at = self.elements.len();
-        let parent = self.open.last().map(|open| open.at);
+        let parent = self.open.last().map_or(Link::NONE, |open| Link::to(open.at));
         let element = Element {
             name,
             namespace: self.resolve(name, true)?,
             attributes,
             text: Cow::Borrowed(""),
             parent,
-            first: None,
-            next: None,
-            offset: self.offset,
+            first: Link::NONE,
+            next: Link::NONE,
+            offset: u32::try_from(self.offset).unwrap_or(u32::MAX),
         };
         self.link(at);
         self.elements.push(element);
@@ -147,7 +147,7 @@ impl<'a> Build<'a> {
             None => self.elements.get_mut(open.at).map(|element| &mut element.first),
         };
         if let Some(place) = place {
-            *place = Some(at);
+            *place = Link::to(at);
         }
     }
 
@@ -163,8 +163,8 @@ impl<'a> Build<'a> {
     }
 
     /// Reads the attributes, declarations of namespaces first.
-    fn attributes(&mut self, tag: &BytesStart<'_>) -> Result<Vec<Attribute<'a>>, Unclear> {
-        let mut attributes: Vec<Attribute<'a>> = Vec::new();
+    fn attributes(&mut self, tag: &BytesStart<'_>) -> Result<Box<[Attribute]>, Unclear> {
+        let mut attributes: Vec<Attribute> = Vec::new();
         for attribute in tag.attributes() {
             let attribute =
                 attribute.map_err(|error| self.unclear(format!("is not well-formed XML: {error}")))?;
@@ -180,15 +180,15 @@ impl<'a> Build<'a> {
                 }
                 _ => {}
             }
-            attributes.push(Attribute { name: Cow::Owned(name.to_owned()), namespace: None, value });
+            attributes.push(Attribute { name: name.into(), namespace: None, value: value.into() });
         }
         for attribute in &mut attributes {
             if !attribute.name.starts_with("xmlns") {
                 attribute.namespace = self.resolve(&attribute.name, false)?;
             }
         }
-        let twice = |(at, one): (usize, &Attribute<'_>)| {
-            let same = |other: &Attribute<'_>| {
+        let twice = |(at, one): (usize, &Attribute)| {
+            let same = |other: &Attribute| {
                 one.namespace == other.namespace && super::local(&one.name) == super::local(&other.name)
             };
             one.namespace.is_some() && attributes.iter().skip(at + 1).any(same)
@@ -196,7 +196,7 @@ impl<'a> Build<'a> {
         if attributes.len() > MAX_NAMESPACES || attributes.iter().enumerate().any(twice) {
             return Err(self.unclear("an attribute is repeated, or there are too many"));
         }
-        Ok(attributes)
+        Ok(attributes.into())
     }
 
     fn declare(&mut self, prefix: &str, namespace: &str) -> Result<(), Unclear> {
@@ -213,13 +213,13 @@ impl<'a> Build<'a> {
         if self.scope.len() >= MAX_NAMESPACES || self.namespaces.len() > MAX_NAMESPACES {
             return Err(self.unclear("too many namespaces"));
         }
-        let namespace = (!namespace.is_empty()).then_some(number);
+        let namespace = u8::try_from(number).ok().filter(|_| !namespace.is_empty());
         self.scope.push(Declaration { prefix: prefix.into(), namespace });
         Ok(())
     }
 
     /// The namespace of a name; the default one is for elements only.
-    fn resolve(&self, name: &str, element: bool) -> Result<Option<usize>, Unclear> {
+    fn resolve(&self, name: &str, element: bool) -> Result<Option<u8>, Unclear> {
         let (prefix, _) = name.split_once(':').unwrap_or(("", name));
         if (prefix.is_empty() && !element) || prefix == "xml" {
             return Ok(None);
@@ -325,7 +325,7 @@ impl<'a> Build<'a> {
         let Some(open) = self.open.pop() else { return Err(self.unclear("an end without a start")) };
         self.scope.truncate(open.outer);
         let Some(element) = self.elements.get_mut(open.at) else { return Ok(()) };
-        let leaf = element.first.is_none();
+        let leaf = element.first == Link::NONE;
         if !leaf {
             element.text = Cow::Borrowed("");
         }
