@@ -29,6 +29,7 @@ fn permit(api: Api, body: Body) -> Permit {
         api,
         operations: Operation::Meta.into(),
         version: None,
+        part_versions: Vec::new(),
         needs: Needs::new(What::Named(Named::Limits)),
         export: false,
         draft: Draft { method: Method::Get, target: Template::default(), headers: Vec::new(), body },
