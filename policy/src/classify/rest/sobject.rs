@@ -16,7 +16,7 @@ use crate::classify::parameters::Parameters;
 use crate::classify::{Place, Unclear};
 use crate::request::{
     Access, Answer, Api, Body, Cut, FieldList, Method, Named, Need, Needs, Operation, Operations, Request,
-    Rows, Verb, What,
+    Rows, RowsAsked, Verb, What,
 };
 use crate::schema::{FieldId, Object, ObjectId};
 
@@ -143,6 +143,12 @@ fn field_list(call: &Call<'_>, object: ObjectId, parameters: &Parameters<'_>) ->
         None => Ok(FieldList { object, named: None, qualified: false }),
         Some(names) => call.fields(object, names.split(','), &Place::Parameter("fields".into())),
     }
+}
+
+/// A request whose answer may have any number of rows of an object, and cannot be clamped.
+fn unbounded(mut request: Request, object: ObjectId) -> Request {
+    request.needs.push(What::Rows(RowsAsked { object, most: None }));
+    request
 }
 
 /// Reads records of one object: `accesses` say how they are reached, `fields=` what of them is answered.

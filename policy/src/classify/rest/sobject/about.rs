@@ -1,6 +1,6 @@
 //! What is known about an object: descriptions, layouts, list views, quick actions, and lists of its records by id.
 
-use super::needs_of;
+use super::{needs_of, unbounded};
 use crate::classify::call::{Call, unknown_name};
 use crate::classify::{Place, Unclear};
 use crate::id::RecordId;
@@ -77,7 +77,7 @@ fn list_views(call: &Call<'_>, object: ObjectId, behind: &[&str]) -> Result<Requ
         [view] | [view, "describe"] if has_prefix(view, "00B") => described(call, object, &[]),
         [view, "results"] if has_prefix(view, "00B") => {
             let parameters = call.parameters(&["limit", "offset"])?;
-            every_field(call, object, &parameters)
+            every_field(call, object, &parameters).map(|request| unbounded(request, object))
         }
         _ => Err(call.unknown()),
     }

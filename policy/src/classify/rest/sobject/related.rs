@@ -1,7 +1,7 @@
 //! Records reached from a record by relationships: `/sobjects/Contact/{id}/Account/Owner`.
 
 use super::forms::{Written, written};
-use super::{needs_of, read_fields, saving};
+use super::{needs_of, read_fields, saving, unbounded};
 use crate::classify::call::{Call, parents, unknown_name};
 use crate::classify::records::Accesses;
 use crate::classify::{Place, Unclear};
@@ -52,7 +52,10 @@ pub(super) fn read(
     }
     let accesses = accesses.into_vec();
     match (call.method, &*targets) {
-        (Method::Get | Method::Head, [only]) => read_fields(call, *only, accesses, rows),
+        (Method::Get | Method::Head, [only]) => {
+            let request = read_fields(call, *only, accesses, rows)?;
+            Ok(if rows == Rows::One { request } else { unbounded(request, *only) })
+        }
         (Method::Get | Method::Head, _) => read_several(call, &targets, accesses),
         (Method::Patch, [only]) if rows == Rows::One && is_real(call, *only) => update(call, *only, accesses),
         (Method::Delete, [only]) if rows == Rows::One && is_real(call, *only) => {
