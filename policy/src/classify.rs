@@ -78,6 +78,15 @@ pub fn body_use(head: &Head<'_>) -> BodyUse {
     }
 }
 
+/// A whole body with its content encoding taken off, for what is read of it before it is classified: the session of a
+/// SOAP envelope.
+///
+/// # Errors
+/// An encoding that is not taken, or more bytes than are inspected.
+pub fn decoded<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<std::borrow::Cow<'a, [u8]>, Unclear> {
+    body::plain(head, body)
+}
+
 /// Works out what a request asks.
 ///
 /// `body` is what [`body_use`] asked for, as it was received: content encodings are decoded here, within limits.

@@ -62,6 +62,14 @@ impl<'a> Payload<'a> {
     }
 }
 
+/// A whole body with its content encoding taken off.
+pub(crate) fn plain<'a>(head: &Head<'_>, raw: &'a [u8]) -> Result<Cow<'a, [u8]>, Unclear> {
+    match encoding(head)? {
+        None => Ok(Cow::Borrowed(raw)),
+        Some(encoding) => Ok(Cow::Owned(decoded(encoding, raw, MOST)?)),
+    }
+}
+
 impl ContentType {
     /// Reads a header's value; parameters other than `charset=UTF-8` and `boundary` are refused.
     pub(crate) fn parse(header: &str) -> Result<Self, Unclear> {

@@ -217,15 +217,14 @@ impl<'d> Value<'d> {
 
     /// A failure here.
     pub(crate) fn unclear(self, what: impl Into<String>) -> Unclear {
-        Unclear::form(Place::Pointer(self.pointer().into()), what)
+        Unclear::form(self.place(), what)
     }
 
-    /// Its place, by the byte: cheap enough to be worked out before anything has failed.
+    /// Its place, as a JSON pointer.
     pub(crate) fn place(self) -> Place {
-        Place::Offset(self.span().start)
+        Place::Pointer(self.pointer().into())
     }
 
-    /// Its JSON pointer. Walks the document from the root, so only failures ask for it.
     fn pointer(self) -> String {
         let mut pointer = String::new();
         let mut value = self.other(0);

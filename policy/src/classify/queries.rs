@@ -58,7 +58,7 @@ impl Call<'_> {
     fn resolved(&self, text: &str, place: &Place, version: ApiVersion) -> Result<soql::Resolved, Unclear> {
         let query = soql::parse(text).map_err(|error| Unclear::form(place.clone(), error.to_string()))?;
         soql::resolve(query, self.schema, version)
-            .map_err(|error| Unclear::new(name_kind(&error), place.clone(), error.to_string()))
+            .map_err(|error| Unclear::new(name_kind(&error, Some(text)), place.clone(), error.to_string()))
     }
 
     /// A search, with its names looked up.
@@ -78,7 +78,7 @@ impl Call<'_> {
         let query = sosl::parse(text).map_err(|error| Unclear::form(place.clone(), error.to_string()))?;
         let search = sosl::resolve(query, self.schema, version).map_err(|error| {
             let kind = match &error {
-                sosl::SearchNameError::Name(error) => name_kind(error),
+                sosl::SearchNameError::Name(error) => name_kind(error, None),
                 sosl::SearchNameError::Repeated(_) => UnclearKind::Form,
             };
             Unclear::new(kind, place.clone(), error.to_string())
@@ -171,16 +171,28 @@ impl Literals<'_> {
     }
 }
 
-/// Whether a name was looked for and not found, or stands where it cannot.
-fn name_kind(error: &soql::NameError) -> UnclearKind {
+/// Whether a name was looked for and not found, or stands where it cannot. It is named as the first access that a grant
+/// would lack if it were there, so that a refusal does not tell the one from the other.
+fn name_kind(error: &soql::NameError, query: Option<&str>) -> UnclearKind {
     use soql::NameError as Error;
+    let field_of = |object: &str, field: &str| UnclearKind::Name(format!("{object}.{field}").into());
     match error {
-        Error::Object(name)
-        | Error::Field { name, .. }
-        | Error::Relationship { name, .. }
-        | Error::Child { name, .. } => UnclearKind::Name(name.as_str().into()),
+        Error::Object(object) => match query.and_then(first_field) {
+            Some(field) => field_of(object, field),
+            None => UnclearKind::Name(object.as_str().into()),
+        },
+        Error::Field { object, name }
+        | Error::Relationship { object, name }
+        | Error::Child { object, name } => field_of(object, name),
         _ => UnclearKind::Form,
     }
+}
+
+/// The first field of a query's select list, when it is a plain one.
+fn first_field(query: &str) -> Option<&str> {
+    let first = query.split_ascii_whitespace().nth(1)?.split(',').next()?;
+    let field = first.rsplit('.').next()?;
+    crate::names::is_api_name(field).then_some(field)
 }
 
 /// The version whose rules hold where a path names none.

@@ -70,7 +70,11 @@ pub(super) fn shape(what: &What) -> Option<String> {
 
 fn query(grants: &Grants, query: &soql::Resolved, narrowings: &mut Vec<Narrowing>) -> Result<String, Reason> {
     let mut edits = soql::Edits::default();
-    for access in query.accesses() {
+    // Fields first: the refusal names one of them rather than its object.
+    let of_fields = |access: &&Access| access.fields != Fields::None;
+    let accesses = query.accesses();
+    for access in accesses.iter().filter(of_fields).chain(accesses.iter().filter(|access| !of_fields(access)))
+    {
         let expanded = |place: &soql::Place| place.object == access.object && place.expands.is_some();
         match access.fields {
             Fields::Every if query.places().iter().any(expanded) => {
