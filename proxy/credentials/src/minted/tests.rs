@@ -1,6 +1,7 @@
 //! What is believed of a token endpoint's answer.
 
 use forcefield_config::config::OrgUrl;
+use forcefield_policy::id::RecordId;
 use serde_json::{Value, json};
 
 use super::*;
