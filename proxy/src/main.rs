@@ -1,3 +1,5 @@
 //! The binary `forcefield`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    forcefield::main()
+}

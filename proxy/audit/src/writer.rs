@@ -109,7 +109,7 @@ struct Line {
     event: Vec<u8>,
     time: Timestamp,
     done: Option<oneshot::Sender<Result<(), WriteError>>>,
-    slot: Slot,
+    _slot: Slot,
 }
 
 // === impl Settings ===
@@ -200,7 +200,7 @@ impl Writer {
         if slot.0.is_none() {
             return self.shared.lose(1);
         }
-        let line = Line { event: record.event(), time: record.time, done, slot };
+        let line = Line { event: record.event(), time: record.time, done, _slot: slot };
         if self.orders.send(Order::Line(line)).is_err() {
             self.shared.lose(1);
         }

@@ -77,6 +77,9 @@ pub struct Serve {
     /// The main file.
     #[arg(long, default_value = "forcefield.yaml", env = "FORCEFIELD_CONFIG")]
     pub config: PathBuf,
+    /// Take over the listening sockets of the process that runs: send it SIGQUIT when this one waits for them.
+    #[arg(long)]
+    pub upgrade: bool,
 }
 
 /// The arguments of `check`.

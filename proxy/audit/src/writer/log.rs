@@ -136,10 +136,8 @@ impl Log {
             self.failed(error);
             self.shared.lose(batch.len() as u64);
         }
-        for Line { done, slot, .. } in batch {
-            // The place first, so that who waits finds it free.
-            drop(slot);
-            if let Some(done) = done {
+        for line in batch {
+            if let Some(done) = line.done {
                 let _ = done.send(written.as_ref().map_err(|_| WriteError).copied());
             }
         }

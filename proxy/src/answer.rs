@@ -1,0 +1,230 @@
+//! The body of an answer on its way to the client: decoded, counted, scanned, rewritten, and closed only when its
+//! record is written.
+//!
+//! The last piece waits until the record is on disk, so that whoever has a whole answer is on record with it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use thiserror::Error;
+
+use forcefield_audit::Outcome;
+
+use crate::exchange::{Exchange, Unrecorded};
+
+/// What an answer's pieces go through.
+pub trait Pass: Send {
+    /// What goes on of a piece, and what must be done before it does.
+    ///
+    /// # Errors
+    /// When no more may go on.
+    fn piece(&mut self, piece: Bytes, exchange: &mut Exchange) -> Result<Passed, Stop>;
+
+    /// What is left at the end.
+    ///
+    /// # Errors
+    /// When the end is not a good one.
+    fn end(&mut self, exchange: &mut Exchange) -> Result<Bytes, Stop>;
+}
+
+/// For answers of our own.
+pub struct AsItIs;
+
+impl Pass for AsItIs {
+    fn piece(&mut self, piece: Bytes, _: &mut Exchange) -> Result<Passed, Stop> {
+        Ok(Passed { piece, first: None })
+    }
+
+    fn end(&mut self, _: &mut Exchange) -> Result<Bytes, Stop> {
+        Ok(Bytes::new())
+    }
+}
+
+/// A piece that may go on.
+pub struct Passed {
+    /// What the client gets.
+    pub piece: Bytes,
+    /// What must be done first: a cursor in it must be on the ledger before the client has it.
+    pub first: Option<Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>>,
+}
+
+/// Why an answer ends early.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Stop {
+    /// The budget ended.
+    #[error("{0}")]
+    Spent(String),
+    /// The answer cannot be read, or a cursor in it not be kept.
+    #[error("{0}")]
+    Unreadable(&'static str),
+}
+
+/// The error that a client's connection ends with.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BrokenOff {
+    /// Salesforce broke off.
+    #[error("salesforce broke off its answer")]
+    Upstream,
+    /// Forcefield cut the answer.
+    #[error("the answer was cut: {0}")]
+    Cut(Stop),
+    /// The record could not be written.
+    #[error(transparent)]
+    Unrecorded(#[from] Unrecorded),
+}
+
+/// The body of an answer.
+pub struct AnswerBody<B> {
+    source: Option<B>,
+    pass: Box<dyn Pass>,
+    held: Option<Bytes>,
+    waiting: Option<(Waiting, Bytes)>,
+    exchange: Option<Exchange>,
+    recording: Option<Recording>,
+    broken: Option<BrokenOff>,
+    exact: Option<u64>,
+}
+
+type Waiting = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>;
+type Recording = Pin<Box<dyn Future<Output = Result<(), Unrecorded>> + Send>>;
+
+impl<B> AnswerBody<B> {
+    /// A body that takes what `source` gives through `pass`. `exact` is its length, where nothing changes it.
+    pub fn new(source: B, pass: Box<dyn Pass>, exchange: Exchange, exact: Option<u64>) -> Self {
+        let exchange = Some(exchange);
+        let source = Some(source);
+        Self { source, pass, held: None, waiting: None, exchange, recording: None, broken: None, exact }
+    }
+
+    /// Begins to write the record; the pieces go on when it is written.
+    fn finish(&mut self) {
+        self.source = None;
+        if let Some(mut exchange) = self.exchange.take() {
+            self.recording = Some(Box::pin(async move { exchange.end().await }));
+        }
+    }
+
+    /// Notes that the answer did not come to its end.
+    fn ended_early(&mut self, outcome: Outcome, rule: &'static str, reason: String) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.note(|record| {
+                record.outcome = outcome;
+                record.rule = Some(rule);
+                record.reason = Some(reason);
+            });
+        }
+    }
+
+    fn cut(&mut self, stop: Stop) {
+        let (outcome, rule) = match &stop {
+            Stop::Spent(_) => (Outcome::Cut, "budget"),
+            Stop::Unreadable(_) => (Outcome::Failed, "ledger"),
+        };
+        self.ended_early(outcome, rule, stop.to_string());
+        self.broken = Some(BrokenOff::Cut(stop));
+        // The piece before the cut was counted and may go.
+        self.finish();
+    }
+
+    /// Takes a piece and gives the one that was held before it.
+    fn take(&mut self, piece: Bytes) -> Option<Bytes> {
+        if piece.is_empty() {
+            return None;
+        }
+        if let Some(exchange) = &mut self.exchange {
+            let length = piece.len() as u64;
+            exchange.note(|record| record.bytes += length);
+        }
+        self.held.replace(piece)
+    }
+}
+
+impl<B> Body for AnswerBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(recording) = &mut this.recording {
+                let recorded = ready!(recording.as_mut().poll(cx));
+                this.recording = None;
+                if let Err(unrecorded) = recorded {
+                    this.held = None;
+                    this.broken = Some(unrecorded.into());
+                }
+            }
+            if let Some((waiting, _)) = &mut this.waiting {
+                let done = ready!(waiting.as_mut().poll(cx));
+                let piece = this.waiting.take().map(|(_, piece)| piece);
+                match done {
+                    Ok(()) => {
+                        if let Some(before) = piece.and_then(|piece| this.take(piece)) {
+                            return Poll::Ready(Some(Ok(Frame::data(before))));
+                        }
+                    }
+                    Err(stop) => this.cut(stop),
+                }
+            }
+            let Some(source) = &mut this.source else {
+                if let Some(piece) = this.held.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
+                return Poll::Ready(this.broken.take().map(Err));
+            };
+            match ready!(Pin::new(source).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    let Ok(piece) = frame.into_data() else { continue };
+                    let Some(exchange) = &mut this.exchange else { continue };
+                    match this.pass.piece(piece, exchange) {
+                        Ok(Passed { piece, first: Some(first) }) => this.waiting = Some((first, piece)),
+                        Ok(Passed { piece, first: None }) => {
+                            if let Some(before) = this.take(piece) {
+                                return Poll::Ready(Some(Ok(Frame::data(before))));
+                            }
+                        }
+                        Err(stop) => this.cut(stop),
+                    }
+                }
+                Some(Err(_)) => {
+                    this.broken = Some(BrokenOff::Upstream);
+                    this.ended_early(
+                        Outcome::Failed,
+                        "upstream",
+                        "salesforce broke off its answer".to_owned(),
+                    );
+                    this.finish();
+                }
+                None => {
+                    let Some(exchange) = &mut this.exchange else { continue };
+                    match this.pass.end(exchange) {
+                        Ok(rest) => {
+                            let before = this.take(rest);
+                            this.finish();
+                            if let Some(before) = before {
+                                return Poll::Ready(Some(Ok(Frame::data(before))));
+                            }
+                        }
+                        Err(stop) => this.cut(stop),
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.source.is_none() && self.recording.is_none() && self.held.is_none() && self.broken.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.exact.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

@@ -1,0 +1,318 @@
+//! Where the rooms are introduced to one another: a configuration to a running Forcefield, and to the next one.
+
+mod reload;
+mod tasks;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use forcefield_config::Config;
+use forcefield_config::config::{State, TlsListener};
+use forcefield_config::secret::SecretRef;
+use forcefield_credentials::{Credentials, Secret, Secrets};
+use forcefield_identity::{IssuerKeys, Logins, Sessions};
+use forcefield_limits::{Clock, Limits};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::sync::Semaphore;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use crate::exchange::Decided;
+use crate::front::{Front, NamedMaterial, TlsMaterial, TlsState, Trust};
+use crate::intake::Intake;
+use crate::live::{Live, Schemas, Snapshot, Standing};
+use crate::process::{AtEnd, Background, Listening, Process};
+use crate::rooms::Rooms;
+use crate::schemas::SchemaStore;
+use crate::service::Service;
+use crate::telemetry::Telemetry;
+use crate::upstream::{Origin, Rules, Upstream};
+
+/// A Forcefield that is wired and not yet listening.
+pub struct App {
+    service: Arc<Service>,
+    front: Arc<Front>,
+    secrets: Secrets,
+    schemas: SchemaStore,
+    /// Orgs whose schema lacks a name that was asked for.
+    strange: mpsc::Receiver<String>,
+    /// The file to read again on a reload.
+    file: Option<PathBuf>,
+    /// Resolves to a permission to accept, once the first schemas are loaded or given up.
+    described: Arc<tokio::sync::Notify>,
+}
+
+/// A Forcefield that runs inside this process, for `forcefield dev`.
+pub struct Running {
+    address: SocketAddr,
+    service: Arc<Service>,
+    front: Arc<Front>,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+impl App {
+    /// Wires the rooms for a configuration.
+    ///
+    /// # Errors
+    /// A secret that cannot be read, state that cannot be opened, TLS material that cannot be used.
+    pub fn wire(config: Config, file: Option<PathBuf>) -> Result<Self> {
+        let secrets = Secrets::new(&config.root);
+        let state = state_folder(&config);
+        std::fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
+        let sessions = Arc::new(Sessions::open(&state, Timestamp::now()).context("opening the sessions")?);
+        let keys = Arc::new(IssuerKeys::default());
+        read_issuers(&config, &secrets, &keys)?;
+        let upstream = Arc::new(Upstream::new(origins(&config, &secrets)?, Rules::from(&config.timeouts)));
+        let fetch: Arc<dyn forcefield_credentials::Fetch> = Arc::clone(&upstream) as _;
+        let credentials = Credentials::new(&config, secrets.clone(), fetch)?;
+        let limits =
+            Limits::open(&state, &config.identities, Clock::system()).context("opening the state")?;
+        let key = config.audit.key.as_ref().map(|key| read(&secrets, key)).transpose()?;
+        let rooms = Arc::new(Rooms::open(&config, key.as_ref(), Telemetry::new()?)?);
+        let trust = Arc::new(Trust::new(tls(&config, &config.listen.proxy, &secrets)?));
+        let store = SchemaStore::open(&state).context("opening the stored schemas")?;
+        let stored = |org: &String| Some((org.clone(), Arc::new(store.stored(org)?)));
+        let known: Schemas = config.orgs.keys().filter_map(stored).collect();
+        let (tell, strange) = mpsc::channel(16);
+        let standing = Standing { sessions: Arc::clone(&sessions), keys };
+        let (timeouts, config) = (config.timeouts, Arc::new(config));
+        let service = Service {
+            live: Live::new(Snapshot::new(config, known, standing, today())),
+            logins: Logins::new(sessions),
+            credentials: ArcSwap::from_pointee(credentials),
+            limits,
+            upstream,
+            intake: Intake::new(INSPECTED, timeouts.body),
+            rooms,
+            logging_in: Semaphore::new(LOGINS),
+            strange: tell,
+        };
+        let front = Arc::new(Front::new(trust, timeouts));
+        Ok(Self {
+            service: Arc::new(service),
+            front,
+            secrets,
+            schemas: store,
+            strange,
+            file,
+            described: Arc::default(),
+        })
+    }
+
+    /// Serves until the process is told to stop.
+    ///
+    /// # Errors
+    /// When the process cannot be prepared.
+    pub fn serve(self, upgrade: bool) -> Result<()> {
+        let config = Arc::clone(&self.service.live.load().config);
+        let at_end = {
+            let service = Arc::clone(&self.service);
+            move || service.flush()
+        };
+        let at_end: AtEnd = Box::new(at_end);
+        let mut process = Process::new(&state_folder(&config), config.timeouts.longest, upgrade, at_end)?;
+        let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        process.listen(self.listening(config.listen.proxy.address, threads));
+        if let Some(address) = config.listen.metrics {
+            let telemetry = Arc::clone(&self.service.rooms.telemetry);
+            process.listen(Listening {
+                name: "metrics",
+                address,
+                threads: 1,
+                is_main: false,
+                serve: Box::new(move |listener, stop| {
+                    Box::pin(async move {
+                        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+                        tokio::select! { () = telemetry.serve(listener) => {}, () = stop => {} }
+                    })
+                }),
+            });
+        }
+        let work = move || -> crate::process::Work {
+            Box::pin(async move {
+                self.first_schemas().await;
+                self.described.notify_one();
+                self.tasks().await;
+            })
+        };
+        process.background(Background { name: "tasks", work: Box::new(work) });
+        process.run();
+        Ok(())
+    }
+
+    fn listening(&self, address: SocketAddr, threads: usize) -> Listening {
+        let (front, service, described) =
+            (Arc::clone(&self.front), Arc::clone(&self.service), Arc::clone(&self.described));
+        Listening {
+            name: "proxy",
+            address,
+            threads,
+            is_main: true,
+            serve: Box::new(move |listener, stop| {
+                Box::pin(async move {
+                    let mut stop = stop;
+                    tokio::select! { () = described.notified() => {}, () = &mut stop => return }
+                    serve(listener, stop, front, service).await;
+                })
+            }),
+        }
+    }
+}
+
+/// Accepts and answers until told to stop, then drains.
+async fn serve(
+    listener: std::net::TcpListener,
+    stop: crate::process::Stop,
+    front: Arc<Front>,
+    service: Arc<Service>,
+) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let (telemetry, accepting) = (Arc::clone(&service.rooms.telemetry), Arc::clone(&front));
+    let handler = move |arrival, request| Arc::clone(&service).handle(arrival, request);
+    telemetry.ready(true);
+    let accepting = tokio::spawn(accepting.accept(listener, handler));
+    stop.await;
+    telemetry.ready(false);
+    let drained = front.drain().await;
+    tracing::info!(?drained, "the proxy listener has stopped");
+    let _ = accepting.await;
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Starts a configuration on this runtime.
+    ///
+    /// # Errors
+    /// As [`App::wire`], and when the address is in use.
+    pub async fn start(config: Config) -> Result<Self> {
+        let address = config.listen.proxy.address;
+        let app = App::wire(config, None)?;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .with_context(|| format!("listening on {address}"))?;
+        let address = listener.local_addr()?;
+        let (service, front) = (Arc::clone(&app.service), Arc::clone(&app.front));
+        let mut tasks = tokio::task::JoinSet::new();
+        let handler = {
+            let service = Arc::clone(&service);
+            move |arrival, request| Arc::clone(&service).handle(arrival, request)
+        };
+        tasks.spawn(Arc::clone(&front).accept(listener, handler));
+        app.first_schemas().await;
+        tasks.spawn(app.tasks());
+        Ok(Self { address, service, front, tasks })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The decisions from now on.
+    #[must_use]
+    pub fn decisions(&self) -> Receiver<Decided> {
+        self.service.rooms.decisions.subscribe()
+    }
+
+    /// Drains and ends.
+    pub async fn stop(mut self) {
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(3), self.front.drain()).await;
+        self.tasks.abort_all();
+        while self.tasks.join_next().await.is_some() {}
+        self.service.flush();
+    }
+}
+
+// === helpers ===
+
+/// The folder of this replica's state.
+pub(crate) fn state_folder(config: &Config) -> PathBuf {
+    let (State::Embedded(path) | State::Redis { path, .. }) = &config.state;
+    config.root.join(path)
+}
+
+/// Today, UTC.
+pub(crate) fn today() -> jiff::civil::Date {
+    TimeZone::UTC.to_datetime(Timestamp::now()).date()
+}
+
+fn read(secrets: &Secrets, reference: &SecretRef) -> Result<Secret> {
+    secrets.read_blocking(reference).with_context(|| format!("reading {reference}"))
+}
+
+/// The orgs and how to reach each.
+fn origins(config: &Config, secrets: &Secrets) -> Result<Vec<Origin>> {
+    let origin = |org: &forcefield_config::config::Org| {
+        let ca = org.ca.as_ref().map(|ca| read(secrets, ca)).transpose()?;
+        let client = org.client_certificate.as_ref();
+        let client = client.map(|(certificate, key)| {
+            Ok::<_, anyhow::Error>((read(secrets, certificate)?, read(secrets, key)?))
+        });
+        let client = client.transpose()?;
+        let client = client.as_ref().map(|(certificate, key)| (certificate.expose(), key.expose()));
+        Origin::build(org, ca.as_ref().map(Secret::expose), client)
+            .with_context(|| format!("org `{}`", org.name))
+    };
+    config.orgs.values().map(origin).collect()
+}
+
+/// The TLS of a listener.
+fn tls(config: &Config, listener: &TlsListener, secrets: &Secrets) -> Result<TlsState> {
+    let (certificate, key) = (read(secrets, &listener.tls.certificate)?, read(secrets, &listener.tls.key)?);
+    let client_ca = listener.tls.client_ca.as_ref().map(|ca| read(secrets, ca)).transpose()?;
+    let named: Vec<(Secret, Secret)> = config
+        .certificates
+        .iter()
+        .map(|named| Ok((read(secrets, &named.certificate)?, read(secrets, &named.key)?)))
+        .collect::<Result<_>>()?;
+    let material = TlsMaterial {
+        certificate: certificate.expose(),
+        key: key.expose(),
+        client_ca: client_ca.as_ref().map(Secret::expose),
+        named: config
+            .certificates
+            .iter()
+            .zip(&named)
+            .map(|(of, (certificate, key))| NamedMaterial {
+                names: &of.names,
+                certificate: certificate.expose(),
+                key: key.expose(),
+            })
+            .collect(),
+    };
+    TlsState::build(&material).context("the TLS of `listen.proxy`")
+}
+
+/// Reads the keys of issuers that have them in a file. Discovery is not built yet: those issuers have no keys, and
+/// their tokens are refused.
+fn read_issuers(config: &Config, secrets: &Secrets, keys: &IssuerKeys) -> Result<()> {
+    for (name, issuer) in &config.issuers {
+        match &issuer.keys {
+            forcefield_config::config::IssuerKeys::Jwks(reference) => {
+                let text = read(secrets, reference)?;
+                keys.replace(name, text.expose()).with_context(|| format!("the keys of issuer `{name}`"))?;
+            }
+            forcefield_config::config::IssuerKeys::Discovery(url) => {
+                warn!(issuer = %name, %url, "OIDC discovery is not supported yet: tokens of this issuer are refused");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of request bodies that are held for inspection at one time.
+const INSPECTED: usize = 512 << 20;
+/// Logins that are checked at one time: each takes a core and 19 MiB for some tens of milliseconds.
+const LOGINS: usize = 4;
+
+/// Where a configuration file's folder is.
+pub(crate) fn root_of(file: &Path) -> PathBuf {
+    file.parent().map_or_else(PathBuf::new, Path::to_path_buf)
+}

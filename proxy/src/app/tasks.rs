@@ -1,0 +1,167 @@
+//! What goes on beside the requests: schemas loaded and refreshed, files watched, state pruned, the day changed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use forcefield_policy::decision::Permit;
+use forcefield_policy::schema::Schema;
+use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
+use notify::{RecursiveMode, Watcher};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::{App, root_of, today};
+use crate::live::Member;
+use crate::schemas::{Loading, SchemaError};
+
+impl App {
+    /// Runs until the process ends.
+    pub(super) async fn tasks(mut self) {
+        let (changed, mut changes) = mpsc::channel(1);
+        let _watcher = self.watch(changed);
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut loaded: HashMap<String, Instant> = HashMap::new();
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => self.reload(),
+                Some(()) = changes.recv() => {
+                    // Editors write in several steps.
+                    tokio::time::sleep(SETTLE).await;
+                    while changes.try_recv().is_ok() {}
+                    self.reload();
+                }
+                Some(org) = self.strange.recv() => {
+                    if loaded.get(&org).is_none_or(|at| at.elapsed() > AGAIN) {
+                        loaded.insert(org.clone(), Instant::now());
+                        self.load_schema(&org).await;
+                    }
+                }
+                _ = ticks.tick() => self.tick(&mut loaded).await,
+            }
+        }
+    }
+
+    /// Loads the schemas of orgs that have never described themselves, before anything is asked: until then their
+    /// custom objects and fields do not exist. Bounded, so that an org that is down does not keep the others waiting.
+    pub(super) async fn first_schemas(&self) {
+        let live = self.service.live.load();
+        let orgs: Vec<String> =
+            live.config.orgs.keys().filter(|org| !self.schemas.has(org)).cloned().collect();
+        let load_all = async {
+            for org in &orgs {
+                self.load_schema(org).await;
+            }
+        };
+        if tokio::time::timeout(FIRST, load_all).await.is_err() {
+            warn!("not every org has described itself yet; serving with the objects that every org has");
+        }
+    }
+
+    async fn tick(&self, loaded: &mut HashMap<String, Instant>) {
+        let service = &self.service;
+        let live = service.live.load();
+        if live.today() != today() {
+            service.live.replace(live.on(today()));
+        }
+        if let Err(error) = live.standing().sessions.prune(Timestamp::now()) {
+            warn!(%error, "the sessions cannot be pruned");
+        }
+        let orgs: Vec<String> = live.config.orgs.keys().cloned().collect();
+        for org in &orgs {
+            if loaded.get(org).is_none_or(|at| at.elapsed() > REFRESH) {
+                loaded.insert(org.clone(), Instant::now());
+                self.load_schema(org).await;
+            }
+        }
+    }
+
+    /// Loads an org's schema with the credential of the first of its integrations, by name, that can.
+    async fn load_schema(&self, org: &str) {
+        let live = self.service.live.load();
+        let of_org = |member: &&Arc<Member>| member.org.name == org;
+        let mut members: Vec<Arc<Member>> = live.members().filter(of_org).cloned().collect();
+        members.sort_by(|one, other| one.identity.name.cmp(&other.identity.name));
+        members.truncate(TRIES);
+        let mut last = None;
+        for member in members {
+            match self.described(&member).await {
+                Ok(schema) => return self.put_in_force(org, schema),
+                Err(error) => last = Some(error),
+            }
+        }
+        if let Some(error) = last {
+            warn!(org, %error, "the schema was not loaded; the one before stays in force");
+        }
+    }
+
+    async fn described(&self, member: &Member) -> Result<Schema, SchemaError> {
+        let version = member.org.api_versions.newest;
+        let mut loading = Loading::of(&self.describe(member, Permit::describe_list(version)).await?)?;
+        while let Some(permit) = loading.next(version) {
+            loading.take(&self.describe(member, permit).await?)?;
+        }
+        loading.finish()
+    }
+
+    fn put_in_force(&self, org: &str, schema: Schema) {
+        info!(org, objects = schema.len(), "schema loaded");
+        if let Err(error) = self.schemas.store(org, &schema) {
+            warn!(org, %error, "the schema cannot be stored");
+        }
+        // The snapshot may have been replaced in the meantime.
+        let live = self.service.live.load();
+        self.service.live.replace(live.with_schema(org, Arc::new(schema), today()));
+    }
+
+    async fn describe(&self, member: &Member, permit: Permit) -> Result<Bytes, SchemaError> {
+        let answer = self.service.send_own(member, &permit).await;
+        let answer = answer.map_err(|refusal| SchemaError::NoAnswer(refusal.to_string()))?;
+        if !answer.status().is_success() {
+            return Err(SchemaError::NoAnswer(format!("status {}", answer.status())));
+        }
+        let read = Limited::new(answer.into_body(), LARGEST).collect().await;
+        Ok(read.map_err(|error| SchemaError::NoAnswer(error.to_string()))?.to_bytes())
+    }
+
+    /// Tells when a file of the configuration changes.
+    fn watch(&self, changed: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
+        let root = root_of(self.file.as_deref()?);
+        let config = Arc::clone(&self.service.live.load().config);
+        let own = [super::state_folder(&config), config.root.join(&config.audit.path)];
+        let relevant = move |event: &notify::Event| {
+            let writes = event.kind.is_modify() || event.kind.is_create() || event.kind.is_remove();
+            writes && event.paths.iter().any(|path| !own.iter().any(|own| path.starts_with(own)))
+        };
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if event.is_ok_and(|event| relevant(&event)) {
+                let _ = changed.try_send(());
+            }
+        });
+        let watched = watcher.and_then(|mut watcher| {
+            watcher.watch(&root, RecursiveMode::Recursive)?;
+            Ok(watcher)
+        });
+        watched.map_err(|error| warn!(%error, "the configuration's folder is not watched; use SIGHUP")).ok()
+    }
+}
+
+/// How often state is looked after.
+const TICK: Duration = Duration::from_secs(5);
+/// How long files may go on changing before they are read.
+const SETTLE: Duration = Duration::from_millis(200);
+/// How long a first start waits for schemas.
+const FIRST: Duration = Duration::from_secs(30);
+/// How old a schema may grow.
+const REFRESH: Duration = Duration::from_secs(3600);
+/// How soon an org is described again because of an unknown name.
+const AGAIN: Duration = Duration::from_secs(30);
+/// How many integrations' credentials are tried.
+const TRIES: usize = 3;
+/// The largest answer to a batch of descriptions.
+const LARGEST: usize = 64 << 20;

@@ -1,0 +1,61 @@
+//! The command line: what the data plane runs itself, and what `cli` runs.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use forcefield_cli::{Cli, Command};
+use tracing_subscriber::EnvFilter;
+
+use crate::app::App;
+
+/// Runs the command line and gives its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            complain(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Serve(arguments) => {
+            log("info");
+            // The one TLS provider, before anything builds a configuration of its own.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            let read = forcefield_cli::read_config(&arguments.config, crate::app::today())?;
+            for warning in read.warnings {
+                tracing::warn!(%warning, "configuration");
+            }
+            App::wire(read.config, Some(arguments.config))?.serve(arguments.upgrade)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        #[cfg(feature = "dev")]
+        Command::Dev(arguments) => {
+            log("error");
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+            let options = crate::dev::Options { listen: arguments.listen, once: arguments.once };
+            runtime.block_on(crate::dev::run(options))
+        }
+        #[cfg(not(feature = "dev"))]
+        Command::Dev(_) => anyhow::bail!("this build has no emulated org; build with the feature `dev`"),
+        Command::Tool(tool) => Ok(forcefield_cli::execute(&tool, cli.output)),
+    }
+}
+
+/// Logs as JSON lines on standard error; `FORCEFIELD_LOG` says how much.
+fn log(default: &str) {
+    let filter = EnvFilter::try_from_env("FORCEFIELD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+#[expect(clippy::print_stderr, reason = "errors of a command go to standard error")]
+fn complain(text: &str) {
+    eprintln!("{text}");
+}

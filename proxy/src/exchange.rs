@@ -1,0 +1,180 @@
+//! What one request carries from its first byte to its record.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use forcefield_audit::{Outcome, Proof, Record, Slot};
+use forcefield_policy::decision::Permit;
+use forcefield_policy::names::IdentityName;
+use http::header::USER_AGENT;
+use http::request::Parts;
+use jiff::Timestamp;
+use ulid::Ulid;
+
+use crate::live::Member;
+use crate::reply::Refusal;
+use crate::rooms::Rooms;
+
+/// One request on its way. Leaves exactly one record, also when it is torn down.
+pub struct Exchange {
+    rooms: Arc<Rooms>,
+    open: Option<Open>,
+}
+
+/// An exchange that is not recorded yet.
+struct Open {
+    record: Box<Record>,
+    /// The place that is kept for the record; `None` when records cannot be written and the exchange is refused.
+    slot: Option<Slot>,
+    /// The path that was asked for, for people who watch: no query string, which may hold literals and tokens.
+    path: String,
+    started: Instant,
+}
+
+/// A record that could not be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the record of this exchange could not be written")]
+pub struct Unrecorded;
+
+/// One decision for people who watch.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    record: Box<Record>,
+    path: String,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Begins with a head that arrived.
+    #[must_use]
+    pub fn begin(rooms: &Arc<Rooms>, source: SocketAddr, parts: &Parts) -> Self {
+        let mut record = Record::new(Ulid::new(), Timestamp::now(), source, parts.method.as_str());
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        record.user_agent = user_agent.map(|agent| agent.chars().take(LONGEST_AGENT).collect());
+        let path = parts.uri.path().chars().take(LONGEST_PATH).collect();
+        let open = Open { record: Box::new(record), slot: rooms.slot(), path, started: Instant::now() };
+        Self { rooms: Arc::clone(rooms), open: Some(open) }
+    }
+
+    /// The decision's id.
+    #[must_use]
+    pub fn id(&self) -> Ulid {
+        self.open.as_ref().map_or_else(Ulid::nil, |open| open.record.decision)
+    }
+
+    /// Whether its record has a place; without one it must be refused.
+    #[must_use]
+    pub fn can_be_recorded(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.slot.is_some())
+    }
+
+    /// Notes something.
+    pub fn note(&mut self, change: impl FnOnce(&mut Record)) {
+        if let Some(open) = &mut self.open {
+            change(&mut open.record);
+        }
+    }
+
+    /// Notes who asked.
+    pub fn caller(&mut self, member: &Member, proof: Proof) {
+        self.note(|record| {
+            record.identity = Some(member.identity.name.clone());
+            record.proof = Some(proof);
+            record.org = Some(member.org.name.clone());
+        });
+    }
+
+    /// Notes a login, whose it was, and why it was refused, if it was.
+    pub fn login(&mut self, what: &'static str, identity: Option<IdentityName>, problem: Option<String>) {
+        self.note(|record| {
+            record.identity = identity;
+            record.shapes = vec![what.to_owned()];
+            match problem {
+                None => record.outcome = Outcome::Allowed,
+                Some(problem) => record.refused("login", problem),
+            }
+        });
+    }
+
+    /// Notes what was decided.
+    pub fn permitted(&mut self, permit: &Permit) {
+        self.note(|record| record.permitted(permit));
+    }
+
+    /// Notes a refusal.
+    pub fn refused(&mut self, refusal: &Refusal) {
+        let outcome = refusal.outcome();
+        self.note(|record| {
+            record
+                .refused(refusal.rule(), refusal.detail().map_or_else(|| refusal.to_string(), str::to_owned));
+            record.outcome = outcome;
+        });
+    }
+
+    /// Records the end. The record is with the kernel when this resolves; without it the answer must not be completed.
+    ///
+    /// # Errors
+    /// When the record could not be written and `when_full` is `block`.
+    pub async fn end(&mut self) -> Result<(), Unrecorded> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let rooms = Arc::clone(&self.rooms);
+        let (record, slot) = open.close(&rooms);
+        rooms.record(record, slot).await
+    }
+}
+
+impl Drop for Exchange {
+    /// An exchange that was not ended was torn down; a no-op when it was recorded.
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            let (record, slot) = open.close(&self.rooms);
+            self.rooms.record_later(record, slot);
+        }
+    }
+}
+
+impl Open {
+    /// Settles the record and tells the instruments and watchers.
+    fn close(mut self, rooms: &Rooms) -> (Record, Option<Slot>) {
+        self.record.duration = self.started.elapsed();
+        rooms.telemetry.ended(&self.record);
+        if rooms.decisions.receiver_count() > 0 {
+            // Nobody who watches can hold up a request: who is too slow misses some.
+            let _ = rooms.decisions.send(Decided { record: self.record.clone(), path: self.path });
+        }
+        (*self.record, self.slot)
+    }
+}
+
+// === impl Decided ===
+
+impl fmt::Display for Decided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let record = &self.record;
+        let who = record.identity.as_ref().map_or("(nobody)", IdentityName::as_str);
+        let mark = match record.outcome {
+            Outcome::Allowed => "allowed",
+            Outcome::Refused => "REFUSED",
+            Outcome::Cut => "CUT    ",
+            Outcome::Aborted => "ABORTED",
+            Outcome::Failed => "FAILED ",
+        };
+        let narrowed = if record.narrowings.is_empty() { "" } else { ", narrowed" };
+        let (status, rows, time) = (record.status, record.rows, record.duration.as_millis());
+        write!(
+            f,
+            "{mark} {status} {who:<10} {} {} ({rows} rows{narrowed}, {time} ms)",
+            record.method, self.path
+        )?;
+        if let Some(reason) = &record.reason {
+            write!(f, "\n        {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+const LONGEST_PATH: usize = 512;
+const LONGEST_AGENT: usize = 256;

@@ -1,0 +1,67 @@
+//! Where every exchange is told: the record, the metrics, and people who watch.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use forcefield_audit::{AuditKey, Record, Settings, Slot, Writer};
+use forcefield_config::Config;
+use forcefield_credentials::Secret;
+use tokio::sync::broadcast;
+
+use crate::exchange::{Decided, Unrecorded};
+use crate::telemetry::Telemetry;
+
+/// The rooms that hear of every exchange.
+pub struct Rooms {
+    writer: Writer,
+    /// The instruments.
+    pub telemetry: Arc<Telemetry>,
+    /// Decisions as they happen.
+    pub decisions: broadcast::Sender<Decided>,
+}
+
+impl Rooms {
+    /// Opens the audit folder. Without a configured key one is made and kept in the state folder, which detects
+    /// accidents but not somebody who has the disk.
+    ///
+    /// # Errors
+    /// When the key cannot be used, or the folder not be opened.
+    pub fn open(config: &Config, key: Option<&Secret>, telemetry: Telemetry) -> Result<Self> {
+        let key = match key {
+            Some(secret) => AuditKey::new(secret.expose()),
+            None => AuditKey::kept_in(&crate::app::state_folder(config).join("audit.key")),
+        };
+        let settings = Settings::new(key.context("the key of `audit`")?, config.audit.when_full);
+        let writer = Writer::open(&config.root.join(&config.audit.path), settings)?;
+        let (decisions, _) = broadcast::channel(WATCHED);
+        Ok(Self { writer, telemetry: Arc::new(telemetry), decisions })
+    }
+
+    /// A place for the record of one exchange; `None` when records cannot be written, and so nothing be answered.
+    #[must_use]
+    pub fn slot(&self) -> Option<Slot> {
+        self.writer.admit().ok()
+    }
+
+    /// Writes a record; it survives the end of this process when this resolves.
+    ///
+    /// # Errors
+    /// When it was not written.
+    pub async fn record(&self, record: Record, slot: Option<Slot>) -> Result<(), Unrecorded> {
+        match slot {
+            Some(slot) => self.writer.write(slot, &record).await.map_err(|_| Unrecorded),
+            // It was refused because it could not be recorded; the gap is counted by the writer.
+            None => Ok(()),
+        }
+    }
+
+    /// Has a record written without waiting for it.
+    pub fn record_later(&self, record: Record, slot: Option<Slot>) {
+        if let Some(slot) = slot {
+            self.writer.submit(slot, &record);
+        }
+    }
+}
+
+/// Decisions that a slow watcher may be behind.
+const WATCHED: usize = 256;

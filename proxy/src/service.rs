@@ -1,0 +1,458 @@
+//! The request walk: everything that a request may cause, in order.
+
+mod login;
+mod send;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use forcefield_audit::{Outcome, Proof};
+use forcefield_config::config::Destination;
+use forcefield_identity::{Caller, Carriers, Peer, PeerCertificate, Proof as How, SoapBody, Unidentified};
+use forcefield_limits::{Format, HandleScanner, Lease, Limits, RowCounter};
+use forcefield_policy::classify::{BodyUse, Unclear, UnclearKind, body_use, classify, decoded};
+use forcefield_policy::decision::{Permit, decide};
+use forcefield_policy::request::{Cut, Handle, HandleKind, Head, Origin, Request as Asked, Rows};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
+use http::{HeaderName, Request, Response};
+use http_body_util::{BodyExt, Either, Full, Limited};
+use hyper::body::Incoming;
+use jiff::Timestamp;
+
+use crate::answer::AnswerBody;
+use crate::cut::{self, Keep};
+use crate::exchange::Exchange;
+use crate::front::Arrival;
+use crate::intake::{Intake, Taken};
+use crate::live::{Live, Member, Snapshot};
+use crate::passing::{Issues, Passing};
+use crate::reply::{Form, Refusal, Rewriter, is_text, passes};
+use crate::rooms::Rooms;
+use crate::upstream::{Upstream, UpstreamBody};
+use arc_swap::ArcSwap;
+use forcefield_credentials::Credentials;
+use forcefield_identity::Logins;
+use send::OrgBody;
+
+/// Answers requests. One for the life of the process; what changes is behind [`Live`].
+pub struct Service {
+    /// Configuration, schemas and grants in force.
+    pub live: Live,
+    /// The login endpoints.
+    pub logins: Logins,
+    /// The orgs' tokens.
+    pub credentials: ArcSwap<Credentials>,
+    /// Rates, budgets, the ledger.
+    pub limits: Limits,
+    /// Connections to the orgs.
+    pub upstream: Arc<Upstream>,
+    /// Where request bodies wait.
+    pub intake: Intake,
+    /// Audit, metrics, watchers.
+    pub rooms: Arc<Rooms>,
+    /// How many logins are checked at one time.
+    pub logging_in: tokio::sync::Semaphore,
+    /// Told when a request names what the schema of an org does not have.
+    pub strange: tokio::sync::mpsc::Sender<String>,
+}
+
+/// The body of every answer.
+pub type Body = AnswerBody<Either<UpstreamBody, Full<Bytes>>>;
+
+/// An answer whose exchange is not ended yet.
+struct Reply {
+    head: http::response::Parts,
+    body: OrgBody,
+    passing: Option<Passing>,
+    exact: Option<u64>,
+}
+
+impl Service {
+    /// Answers one request, and leaves one record of it.
+    pub async fn handle(self: Arc<Self>, arrival: Arrival, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let form = Form::of(&parts);
+        let mut exchange = Exchange::begin(&self.rooms, arrival.peer.address, &parts);
+        let id = exchange.id();
+        let reply = match Box::pin(self.answer(&arrival, &parts, body, &mut exchange)).await {
+            Ok(reply) => reply,
+            Err(refusal) => {
+                if let Some(detail) = refusal.detail() {
+                    tracing::info!(decision = %id, rule = refusal.rule(), detail, "refused");
+                }
+                exchange.refused(&refusal);
+                Reply::whole(form.refuse(&refusal, id))
+            }
+        };
+        reply.sent(id, exchange)
+    }
+
+    /// The walk.
+    async fn answer(
+        self: &Arc<Self>,
+        arrival: &Arrival,
+        parts: &Parts,
+        body: Incoming,
+        exchange: &mut Exchange,
+    ) -> Result<Reply, Refusal> {
+        let host = &arrival.head.as_ref().map_err(|bad| Refusal::Head(*bad))?.host;
+        if !exchange.can_be_recorded() {
+            return Err(Refusal::Unavailable("records of exchanges cannot be written at present"));
+        }
+        let live = self.live.load(); // one snapshot for the whole request
+        let peer = peer(arrival, &host.to_string())?;
+        if let Some(route) = login::route(parts) {
+            return self.login(&live, route, (&peer, parts), body, exchange).await; // logins are answered here
+        }
+        let headers = headers(parts);
+        let head = head(parts, &headers);
+        let taken = self.take(&head, body).await?;
+        let soap = match soap(parts, &head, &taken)? {
+            None => None,
+            Some(soap) => match self.soap_login(&live, soap, (&peer, parts), exchange).await? {
+                Ok(reply) => return Ok(reply),
+                Err(soap) => Some(soap),
+            },
+        };
+        let member = identify(&live, &peer, parts, soap.as_ref(), exchange)?; // who is calling
+        let asked = self.classify(&member, &head, &taken)?; // what it asks of Salesforce
+        exchange.note(|record| {
+            record.door = Some(asked.api);
+            record.operations = asked.operations.iter().collect();
+        });
+        let origins = self.origins(&member, &asked)?;
+        let permit = decide(&member.grants, asked, &origins); // may it, and in which form
+        let permit = permit.map_err(|denial| Refusal::Denied(member.identity.name.clone(), denial))?;
+        exchange.permitted(&permit);
+        destination(&live, &member, &peer, &permit, &origins)?; // exports go to named places only
+        let lease = self.limits.admit(&member.identity.name, &permit); // has it budget left
+        let lease = lease.map_err(|exceeded| Refusal::Exceeded(member.identity.name.clone(), exceeded))?;
+        let answer = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
+        self.reply(&member, permit, lease, answer, &host.base()).await // rows and bytes counted as they pass
+    }
+
+    /// Writes down what is only in memory, before the process ends.
+    pub fn flush(&self) {
+        if let Err(error) = self.limits.flush() {
+            tracing::error!(%error, "what was spent cannot be written down");
+        }
+    }
+
+    /// Reads as much of the body as its meaning needs.
+    async fn take(&self, head: &Head<'_>, body: Incoming) -> Result<Taken, Refusal> {
+        Ok(match body_use(head) {
+            BodyUse::None => Taken::nothing(),
+            BodyUse::Whole(limit) => self.intake.whole(body, limit).await?,
+            BodyUse::Start(limit) => self.intake.start(body, limit).await?,
+        })
+    }
+
+    fn classify(&self, member: &Member, head: &Head<'_>, taken: &Taken) -> Result<Asked, Refusal> {
+        classify(member.grants.schema(), head, &taken.bytes).map_err(|unclear| {
+            if matches!(unclear.kind, UnclearKind::Name(_)) {
+                // The org may have a new object or field: look again, behind this request's back.
+                let _ = self.strange.try_send(member.org.name.clone());
+            }
+            let method = head.method.parse().unwrap_or_default();
+            Refusal::unclear(unclear, &member.grants, &method)
+        })
+    }
+
+    /// What the ledger holds for the handles that a request names.
+    fn origins(&self, member: &Member, asked: &Asked) -> Result<Vec<Option<Origin>>, Refusal> {
+        let look_up = |handle: &Handle| self.limits.ledger().look_up(&member.identity.name, handle);
+        let origins: Result<Vec<_>, _> = asked.handles().map(look_up).collect();
+        origins.map_err(|_| Refusal::Unavailable("the ledger of cursors and jobs cannot be read at present"))
+    }
+
+    /// Makes of Salesforce's answer what the client may have of it.
+    async fn reply(
+        &self,
+        member: &Member,
+        permit: Permit,
+        lease: Lease,
+        answer: Response<OrgBody>,
+        base: &str,
+    ) -> Result<Reply, Refusal> {
+        let (mut head, body) = answer.into_parts();
+        let plan = permit.answer();
+        let success = head.status.is_success();
+        let content_type = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        if content_type.contains("html") && permit.method() != forcefield_policy::request::Method::Head {
+            return Err(Refusal::NotPassed(format!("status {} with a page of HTML", head.status)));
+        }
+        let length =
+            head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let orgs = [member.org.url.base()];
+        forward(&mut head, &orgs, base);
+        if let Some(rows) = known_rows(&head).filter(|_| success && plan.rows == Rows::Csv) {
+            let spent = lease.expect(rows);
+            spent.map_err(|spent| Refusal::Exceeded(member.identity.name.clone(), spent.into()))?;
+        }
+        if let Some(left) = lease.rows_left() {
+            head.headers.insert("x-forcefield-rows-left", left.into());
+        }
+        let rows = if success { plan.rows } else { Rows::None };
+        let text = is_text(&content_type);
+        let mut passing = Passing {
+            lease,
+            counter: RowCounter::new(rows),
+            issues: plan
+                .issues
+                .filter(|_| success)
+                .map(|kind| self.issues(member, &permit, kind, &content_type)),
+            rewriter: text.then(|| Rewriter::new(orgs.iter().map(String::as_str), base)),
+        };
+        self.note_use(member, &permit, success).await?;
+        if plan.cut != Cut::Nothing && success && permit.method() != forcefield_policy::request::Method::Head
+        {
+            let cut = self.cut(member, plan.cut, &content_type, body).await?;
+            passing.issues = None;
+            return Ok(Reply {
+                head,
+                body: Either::Right(Full::from(cut)),
+                passing: Some(passing),
+                exact: None,
+            });
+        }
+        let exact = length.filter(|_| !text);
+        Ok(Reply { head, body, passing: Some(passing), exact })
+    }
+
+    fn issues(&self, member: &Member, permit: &Permit, kind: HandleKind, content_type: &str) -> Issues {
+        let format = if content_type.contains("xml") { Format::Xml } else { Format::Json };
+        Issues {
+            scanner: HandleScanner::new(kind, format),
+            ledger: self.limits.ledger().clone(),
+            identity: member.identity.name.clone(),
+            origin: self.origin_of(member, permit),
+        }
+    }
+
+    /// What a handle in the answer reads: what the request reads, or, for the next page, what the first page read.
+    fn origin_of(&self, member: &Member, permit: &Permit) -> Origin {
+        let page = permit.handles().first();
+        let known =
+            page.and_then(|handle| self.limits.ledger().look_up(&member.identity.name, handle).ok()?);
+        known.unwrap_or_else(|| permit.origin())
+    }
+
+    /// Keeps the ledger true after a handle was used: what batches of a job read, and jobs that are gone.
+    async fn note_use(&self, member: &Member, permit: &Permit, success: bool) -> Result<(), Refusal> {
+        use forcefield_policy::request::HandleUse;
+        for handle in permit.handles().iter().filter(|_| success) {
+            let (ledger, name) = (self.limits.ledger(), &member.identity.name);
+            let noted = match handle.use_ {
+                HandleUse::Delete => ledger.delete(name, handle.into()).await,
+                HandleUse::Upload if !permit.origin().reads.is_empty() => {
+                    ledger.amend(name, handle.into(), permit.origin().reads).await
+                }
+                _ => Ok(()),
+            };
+            noted.map_err(|_| {
+                Refusal::Unavailable("the ledger of cursors and jobs cannot be written at present")
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn cut(
+        &self,
+        member: &Member,
+        what: Cut,
+        content_type: &str,
+        body: OrgBody,
+    ) -> Result<Vec<u8>, Refusal> {
+        let read = Limited::new(body, cut::LIMIT).collect().await;
+        let bytes = read.map_err(|error| Refusal::NotPassed(error.to_string()))?.to_bytes();
+        let own = |id: &str| self.owns(member, id);
+        let keep = Keep { grants: &member.grants, own: &own };
+        cut::cut(what, &keep, content_type, &bytes).map_err(|error| Refusal::NotPassed(error.to_string()))
+    }
+
+    /// Whether a job of any kind is the integration's own.
+    fn owns(&self, member: &Member, id: &str) -> bool {
+        let Some(id) = forcefield_policy::id::RecordId::parse(id) else { return false };
+        [HandleKind::QueryJob, HandleKind::IngestJob, HandleKind::ClassicJob].into_iter().any(|kind| {
+            let handle = Handle::job(kind, id, forcefield_policy::request::HandleUse::Status);
+            matches!(self.limits.ledger().look_up(&member.identity.name, &handle), Ok(Some(_)))
+        })
+    }
+}
+
+/// The peer as the identity room knows it.
+fn peer(arrival: &Arrival, host: &str) -> Result<Peer, Refusal> {
+    let not_here = |error: &dyn std::fmt::Display| Refusal::Unidentified(error.to_string());
+    let certificate = arrival.peer.certificate().map(|der| PeerCertificate::from_der(der)).transpose();
+    let certificate = certificate.map_err(|error| not_here(&error))?.map(Arc::new);
+    Peer::new(arrival.peer.address.ip(), certificate, host).map_err(|error| not_here(&error))
+}
+
+/// Who is calling.
+fn identify(
+    live: &Snapshot,
+    peer: &Peer,
+    parts: &Parts,
+    soap: Option<&SoapBody>,
+    exchange: &mut Exchange,
+) -> Result<Arc<Member>, Refusal> {
+    let text = |name: HeaderName| match parts.headers.get(&name) {
+        None => Ok(None),
+        Some(value) => value.to_str().map(Some).map_err(|_| Unidentified::Malformed),
+    };
+    let identified = (|| {
+        let carriers = Carriers {
+            authorization: text(AUTHORIZATION)?,
+            x_sfdc_session: text(HeaderName::from_static("x-sfdc-session"))?,
+            soap_session: soap.and_then(SoapBody::session),
+            oauth_token: None,
+        };
+        live.identities.identify(peer, &carriers, Timestamp::now())
+    })();
+    let caller = identified.map_err(|unidentified| refusal(&unidentified))?;
+    let member =
+        live.member(&caller.identity.name).ok_or_else(|| Refusal::Unidentified("no member".to_owned()))?;
+    exchange.caller(member, proof(&caller));
+    Ok(Arc::clone(member))
+}
+
+/// What the record says of a proof: never a secret.
+fn proof(caller: &Caller) -> Proof {
+    let fingerprint = caller.certificate.as_ref().map(|certificate| certificate.fingerprint().to_owned());
+    match &caller.how {
+        How::Certificate => Proof { kind: "certificate", name: fingerprint.unwrap_or_default() },
+        How::Session => Proof { kind: "session", name: fingerprint.unwrap_or_default() },
+        How::Jwt(issuer) => Proof { kind: "jwt", name: issuer.clone() },
+    }
+}
+
+fn refusal(unidentified: &Unidentified) -> Refusal {
+    match unidentified.status() {
+        401 => Refusal::Unidentified(unidentified.to_string()),
+        _ => Refusal::NotHere(unidentified.to_string()),
+    }
+}
+
+/// What a SOAP envelope says about its session, for the doors that carry it there.
+fn soap(parts: &Parts, head: &Head<'_>, taken: &Taken) -> Result<Option<SoapBody>, Refusal> {
+    if !parts.uri.path().starts_with("/services/Soap/") || taken.bytes.is_empty() {
+        return Ok(None);
+    }
+    let body = decoded(head, &taken.bytes).map_err(Refusal::Unclear)?;
+    let soap = SoapBody::parse(&body);
+    soap.map(Some).map_err(|problem| {
+        let place = forcefield_policy::classify::Place::Body;
+        Refusal::Unclear(Unclear::form(place, problem.to_string()))
+    })
+}
+
+/// An export goes to the destinations that are named for every object it reads, and nowhere else.
+fn destination(
+    live: &Snapshot,
+    member: &Member,
+    peer: &Peer,
+    permit: &Permit,
+    origins: &[Option<Origin>],
+) -> Result<(), Refusal> {
+    if !permit.is_export() {
+        return Ok(());
+    }
+    let of_handles =
+        origins.iter().flatten().flat_map(|origin| origin.reads.iter().map(|(object, _)| object));
+    let mut objects = permit.reading().objects.iter().chain(of_handles);
+    let allowed = |object: &String| {
+        let exports = member
+            .identity
+            .exports
+            .iter()
+            .filter(|export| export.object.as_str().eq_ignore_ascii_case(object));
+        let mut places =
+            exports.flat_map(|export| &export.to).filter_map(|name| live.config.destinations.get(name));
+        places.any(|place| is_at(peer, place))
+    };
+    match objects.find(|object| !allowed(object)) {
+        None => Ok(()),
+        Some(object) => {
+            let name = &member.identity.name;
+            Err(Refusal::NotHere(format!(
+                "{name} may not export {object} to where it calls from (not one of its `destinations`)"
+            )))
+        }
+    }
+}
+
+/// Whether a caller stands at a destination: in one of its networks and with one of its certificates, where it names
+/// any.
+fn is_at(peer: &Peer, place: &Destination) -> bool {
+    let in_network =
+        place.networks.is_empty() || place.networks.iter().any(|network| network.contains(&peer.address()));
+    let shown = |wanted| peer.certificate().is_some_and(|certificate| certificate.matches(wanted));
+    in_network && (place.certificates.is_empty() || place.certificates.iter().any(shown))
+}
+
+/// The headers of a request as the classifier reads them.
+fn headers(parts: &Parts) -> Vec<(&str, &[u8])> {
+    parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+}
+
+fn head<'a>(parts: &'a Parts, headers: &'a [(&'a str, &'a [u8])]) -> Head<'a> {
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    Head { method: parts.method.as_str(), target, headers }
+}
+
+/// Leaves in the head of an answer what may go on, with the org's addresses replaced.
+fn forward(head: &mut http::response::Parts, orgs: &[String], base: &str) {
+    let location = head.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
+    let path_of = |location: &str| {
+        let rest = orgs.iter().find_map(|org| location.strip_prefix(org.as_str())).unwrap_or(location);
+        (rest.is_empty() || rest.starts_with('/') && !rest.starts_with("//")).then(|| rest.to_owned())
+    };
+    // An address elsewhere would lead the client away.
+    let location = location.and_then(path_of).map(|path| format!("{base}{path}"));
+    let kept = head
+        .headers
+        .iter()
+        .filter(|(name, _)| passes(name))
+        .map(|(name, value)| (name.clone(), value.clone()));
+    head.headers = kept.collect();
+    if let Some(location) = location.and_then(|location| HeaderValue::from_str(&location).ok()) {
+        head.headers.insert(http::header::LOCATION, location);
+    }
+    head.extensions.clear();
+    head.version = http::Version::HTTP_11;
+}
+
+/// The number of rows that the head of an answer announces.
+fn known_rows(head: &http::response::Parts) -> Option<u64> {
+    head.headers.get("sforce-numberofrecords")?.to_str().ok()?.trim().parse().ok()
+}
+
+// === impl Reply ===
+
+impl Reply {
+    fn whole(answer: Response<Full<Bytes>>) -> Self {
+        let (head, body) = answer.into_parts();
+        let exact = http_body::Body::size_hint(&body).exact();
+        Self { head, body: Either::Right(body), passing: None, exact }
+    }
+
+    fn sent(mut self, id: ulid::Ulid, mut exchange: Exchange) -> Response<Body> {
+        if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+            self.head.headers.insert("x-forcefield-decision", value);
+        }
+        let (status, refused) = (self.head.status, self.passing.is_none());
+        exchange.note(|record| {
+            record.status = status.as_u16();
+            if !refused {
+                record.outcome = Outcome::Allowed;
+            }
+        });
+        let pass: Box<dyn crate::answer::Pass> = match self.passing {
+            Some(passing) => Box::new(passing),
+            None => Box::new(crate::answer::AsItIs),
+        };
+        Response::from_parts(self.head, AnswerBody::new(self.body, pass, exchange, self.exact))
+    }
+}

@@ -1,0 +1,142 @@
+//! Sending a permit: the org's token in, the answer out, one renewal and one repetition after a 401.
+
+use bytes::Bytes;
+use forcefield_credentials::{AccessToken, CredentialError};
+use forcefield_policy::decision::Permit;
+use forcefield_policy::request::Api;
+use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt, Either, Full, Limited};
+
+use super::Service;
+use crate::exchange::Exchange;
+use crate::intake::Taken;
+use crate::live::Member;
+use crate::reply::Refusal;
+use crate::upstream::{LaneKey, Outgoing, SendBody, UpstreamBody, UpstreamError};
+
+/// The body of an org's answer: as it comes, or read whole already.
+pub(super) type OrgBody = Either<UpstreamBody, Full<Bytes>>;
+
+impl Service {
+    /// Sends a permit. Forcefield renews a session that the org refuses once, and sends once more what it can.
+    pub(super) async fn send(
+        &self,
+        member: &Member,
+        permit: &Permit,
+        taken: Taken,
+        exchange: &mut Exchange,
+    ) -> Result<Response<OrgBody>, Refusal> {
+        let (name, credentials) = (&member.identity.name, self.credentials.load_full());
+        let token = credentials.token(name).await.map_err(no_credential)?;
+        // A body that streams can be sent once only; a whole one is a clone away.
+        let streamed = permit.body("").is_none().then(|| SendBody::stream(taken.into_stream()));
+        let repeatable = streamed.is_none();
+        let first = self.send_once(member, permit, &token, streamed).await?;
+        let first = self.settled(permit, first).await?;
+        exchange.note(|record| record.upstream_status = Some(first.status().as_u16()));
+        if first.status() != StatusCode::UNAUTHORIZED {
+            return Ok(first);
+        }
+        if let Either::Left(body) = first.into_body() {
+            body.discard().await;
+        }
+        self.rooms.telemetry.renewed();
+        let renewed = credentials.renew(name, &token).await.map_err(no_credential)?;
+        if !repeatable {
+            return Err(Refusal::NoCredential(
+                "the session ended under an upload; it is renewed".into(),
+                ONE_SECOND,
+            ));
+        }
+        let second = self.send_once(member, permit, &renewed, None).await?;
+        let second = self.settled(permit, second).await?;
+        exchange.note(|record| record.upstream_status = Some(second.status().as_u16()));
+        if second.status() == StatusCode::UNAUTHORIZED {
+            let detail = "the org refuses a session that it has just given out".to_owned();
+            return Err(Refusal::NoCredential(detail, ONE_SECOND));
+        }
+        Ok(second)
+    }
+
+    /// Sends a request of Forcefield's own: a description. It is not of any caller's and has no record.
+    pub(crate) async fn send_own(
+        &self,
+        member: &Member,
+        permit: &Permit,
+    ) -> Result<Response<UpstreamBody>, Refusal> {
+        let (name, credentials) = (&member.identity.name, self.credentials.load_full());
+        let token = credentials.token(name).await.map_err(no_credential)?;
+        let first = self.send_once(member, permit, &token, None).await?;
+        if first.status() != StatusCode::UNAUTHORIZED {
+            return Ok(first);
+        }
+        first.into_body().discard().await;
+        let renewed = credentials.renew(name, &token).await.map_err(no_credential)?;
+        Ok(self.send_once(member, permit, &renewed, None).await?)
+    }
+
+    async fn send_once(
+        &self,
+        member: &Member,
+        permit: &Permit,
+        token: &AccessToken,
+        streamed: Option<SendBody>,
+    ) -> Result<Response<UpstreamBody>, UpstreamError> {
+        let mut headers = HeaderMap::with_capacity(permit.headers().len() + 2);
+        for (name, value) in permit.headers() {
+            let pair = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
+            let (Ok(name), Ok(value)) = pair else { return Err(UpstreamError::Unsendable) };
+            headers.append(name, value);
+        }
+        // What comes back is counted and rewritten, so it must come plain.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        token.apply(permit, &mut headers);
+        let body =
+            streamed.or_else(|| token.body(permit).map(SendBody::Full)).ok_or(UpstreamError::Unsendable)?;
+        let method = permit.method().as_str().parse().map_err(|_| UpstreamError::Unsendable)?;
+        let key =
+            LaneKey { org: member.org.name.clone(), identity: member.identity.name.as_str().to_owned() };
+        let outgoing = Outgoing { method, target: permit.target().to_owned(), headers, body };
+        self.upstream.send(&key, outgoing).await
+    }
+
+    /// An answer whose session may have been refused in its body: SOAP says so in a fault with status 500, Bulk 1.0 in
+    /// a document with status 400. Those are read whole before they are believed.
+    async fn settled(
+        &self,
+        permit: &Permit,
+        answer: Response<UpstreamBody>,
+    ) -> Result<Response<OrgBody>, Refusal> {
+        let suspicious = match permit.api() {
+            Api::SoapPartner
+            | Api::SoapEnterprise
+            | Api::SoapTooling
+            | Api::SoapMetadata
+            | Api::SoapApex
+            | Api::SoapClass => answer.status() == StatusCode::INTERNAL_SERVER_ERROR,
+            Api::Bulk1 => answer.status() == StatusCode::BAD_REQUEST,
+            _ => false,
+        };
+        if !suspicious {
+            return Ok(answer.map(Either::Left));
+        }
+        let (head, body) = answer.into_parts();
+        let read = Limited::new(body, FAULT).collect().await;
+        let bytes = read.map_err(|error| Refusal::NotPassed(error.to_string()))?.to_bytes();
+        let refused = |code: &[u8]| memchr::memmem::find(&bytes, code).is_some();
+        let mut answer = Response::from_parts(head, Either::Right(Full::new(bytes.clone())));
+        if refused(b"INVALID_SESSION_ID") || refused(b"InvalidSessionId") {
+            *answer.status_mut() = StatusCode::UNAUTHORIZED;
+        }
+        Ok(answer)
+    }
+}
+
+fn no_credential(error: CredentialError) -> Refusal {
+    Refusal::NoCredential(error.to_string(), error.retry_after)
+}
+
+const ONE_SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+/// The largest fault that is searched for a refused session.
+const FAULT: usize = 1 << 20;
