@@ -1,1 +1,29 @@
-//! Black-box scenarios of Forcefield, one module a promise.
+//! Black-box scenarios of Forcefield: the harness.
+//!
+//! A scenario starts an emulated org and the real binary before it, sends what a client would send, and asserts both
+//! sides: the answer, and what the org received.
+
+pub mod client;
+pub mod pki;
+pub mod proxy;
+pub mod sdk;
+
+use std::sync::OnceLock;
+
+use argon2::password_hash::SaltString;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+
+pub use client::{Client, Reply};
+pub use proxy::{Builder, Proxy, SECRET};
+
+/// The hash of [`SECRET`], made once in a test run.
+pub fn secret_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| {
+        let salt = SaltString::encode_b64(b"forcefield tests").ok();
+        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default());
+        let hash = salt
+            .and_then(|salt| argon.hash_password(SECRET.as_bytes(), &salt).ok().map(|hash| hash.to_string()));
+        hash.unwrap_or_default()
+    })
+}

@@ -1,0 +1,235 @@
+//! An HTTPS client that shows what it got, and can misbehave where a test needs it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::pki::Pem;
+
+/// A caller: an address, a name, and perhaps a certificate and a token.
+#[derive(Clone)]
+pub struct Client {
+    address: SocketAddr,
+    host: String,
+    tls: Arc<ClientConfig>,
+    token: Option<String>,
+    headers: Vec<(String, String)>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body; what had come when it broke off, if it did.
+    pub body: Bytes,
+    /// Whether the body came to its end.
+    pub complete: bool,
+}
+
+impl Client {
+    /// A caller that trusts one CA and shows a certificate or none.
+    ///
+    /// # Errors
+    /// When a PEM text cannot be used.
+    pub fn new(address: SocketAddr, ca_pem: &str, certificate: Option<&Pem>) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        for ca in CertificateDer::pem_slice_iter(ca_pem.as_bytes()) {
+            roots.add(ca?)?;
+        }
+        let builder = ClientConfig::builder().with_root_certificates(roots);
+        let tls = match certificate {
+            None => builder.with_no_client_auth(),
+            Some(pem) => {
+                let chain =
+                    CertificateDer::pem_slice_iter(pem.certificate.as_bytes()).collect::<Result<_, _>>()?;
+                builder.with_client_auth_cert(chain, PrivateKeyDer::from_pem_slice(pem.key.as_bytes())?)?
+            }
+        };
+        let host = format!("localhost:{}", address.port());
+        Ok(Self { address, host, tls: Arc::new(tls), token: None, headers: Vec::new() })
+    }
+
+    /// The same caller with a bearer token.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    /// The same caller with one more header on every request.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same caller, naming another host.
+    #[must_use]
+    pub fn with_host(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.host);
+        self
+    }
+
+    /// The token it holds.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// `GET`.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn get(&self, target: &str) -> Result<Reply> {
+        self.send("GET", target, None).await
+    }
+
+    /// `DELETE`.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn delete(&self, target: &str) -> Result<Reply> {
+        self.send("DELETE", target, None).await
+    }
+
+    /// A query of SOQL.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn query(&self, soql: &str) -> Result<Reply> {
+        self.get(&format!("/services/data/v62.0/query?q={}", encode(soql))).await
+    }
+
+    /// A request with a JSON body.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn json(&self, method: &str, target: &str, body: &serde_json::Value) -> Result<Reply> {
+        self.send(method, target, Some(("application/json", body.to_string().into()))).await
+    }
+
+    /// A request with a form.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn form(&self, target: &str, pairs: &[(&str, &str)]) -> Result<Reply> {
+        let pairs: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        self.send("POST", target, Some(("application/x-www-form-urlencoded", pairs.join("&").into()))).await
+    }
+
+    /// Any request, over a connection of its own.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn send(&self, method: &str, target: &str, body: Option<(&str, Bytes)>) -> Result<Reply> {
+        let mut request = Request::builder().method(method).uri(target).header(header::HOST, &self.host);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let mut bytes = Bytes::new();
+        if let Some((content_type, body)) = body {
+            request = request.header(header::CONTENT_TYPE, content_type);
+            bytes = body;
+        }
+        let stream = self.connect().await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let answer = sender.send_request(request.body(Full::new(bytes))?).await.context("no answer came")?;
+        let (head, mut body) = answer.into_parts();
+        let (mut received, mut complete) = (Vec::new(), true);
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => received.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+                Err(_) => complete = false,
+            }
+        }
+        connection.abort();
+        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: received.into(), complete })
+    }
+
+    /// `GET`, counting the bytes of the answer without keeping them.
+    ///
+    /// # Errors
+    /// When the answer is not a success, or breaks off.
+    pub async fn discard(&self, target: &str) -> Result<u64> {
+        let mut request = Request::builder().uri(target).header(header::HOST, &self.host);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let stream = self.connect().await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let answer = sender.send_request(request.body(Full::new(Bytes::new()))?).await?;
+        if !answer.status().is_success() {
+            anyhow::bail!("answered {}", answer.status());
+        }
+        let (mut body, mut received) = (answer.into_body(), 0);
+        while let Some(frame) = body.frame().await {
+            received += frame?.data_ref().map_or(0, Bytes::len) as u64;
+        }
+        Ok(received)
+    }
+
+    /// A TLS connection, for requests that no well-behaved client sends.
+    ///
+    /// # Errors
+    /// When the handshake fails.
+    pub async fn connect(&self) -> Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(self.address).await.context("connecting")?;
+        let name = ServerName::try_from("localhost")?;
+        Ok(TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?)
+    }
+}
+
+impl Reply {
+    /// The body as JSON, `null` when it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value, empty when it is absent.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Whether the status is a success.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        StatusCode::from_u16(self.status).is_ok_and(|status| status.is_success())
+    }
+}
+
+/// Percent-encodes a query-string value.
+#[must_use]
+pub fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}

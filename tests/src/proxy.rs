@@ -1,0 +1,404 @@
+//! Forcefield in a test: a configuration in a folder of its own, the real binary as a child process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use forcefield_emulator::Server;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::client::Client;
+use crate::pki::{self, Authority};
+
+/// The secret of every test identity's client.
+pub const SECRET: &str = "correct horse battery staple";
+
+/// What will be started.
+pub struct Builder {
+    folder: TempDir,
+    authority: Authority,
+    salesforce: Salesforce,
+    identities: Vec<(String, String)>,
+    sections: String,
+    binary: PathBuf,
+}
+
+struct Salesforce {
+    url: String,
+    ca: String,
+    org_id: String,
+}
+
+/// A running Forcefield. It is ended when the handle goes out of scope.
+pub struct Proxy {
+    folder: TempDir,
+    authority: Authority,
+    child: Option<Child>,
+    output: Arc<Mutex<String>>,
+    address: SocketAddr,
+    metrics: SocketAddr,
+    binary: PathBuf,
+}
+
+impl Builder {
+    /// Forcefield before an emulated org that knows its credentials.
+    ///
+    /// # Errors
+    /// When the folder or the keys cannot be made.
+    pub fn before(salesforce: &Server, binary: &str) -> Result<Self> {
+        let (private, public) = pki::rsa()?;
+        let folder = TempDir::new()?;
+        let keys = folder.path().join("keys");
+        std::fs::create_dir(&keys)?;
+        std::fs::create_dir(folder.path().join("identities"))?;
+        std::fs::write(keys.join("client_id"), "3MVG9-test-app")?;
+        std::fs::write(keys.join("client_secret"), "test-app-secret")?;
+        std::fs::write(keys.join("jwt.pem"), private)?;
+        let org = salesforce.org();
+        org.register_client_credentials("3MVG9-test-app", "test-app-secret");
+        org.register_jwt_app("3MVG9-test-app", &public, "integration@sample.example")?;
+        let salesforce = Salesforce {
+            url: salesforce.url().to_owned(),
+            ca: salesforce.ca_pem().to_owned(),
+            org_id: org.org_id().to_owned(),
+        };
+        Ok(Self {
+            folder,
+            authority: Authority::new("Forcefield test CA")?,
+            salesforce,
+            identities: Vec::new(),
+            sections: String::new(),
+            binary: binary.into(),
+        })
+    }
+
+    /// Adds an integration that logs in with its name and [`SECRET`] or shows the SVID of its name; `rest` is more of
+    /// its file: `allow`, `also`, `limits` and so on.
+    #[must_use]
+    pub fn identity(mut self, name: &str, rest: &str) -> Self {
+        let credential =
+            "client_credentials: { client_id: file:keys/client_id, client_secret: file:keys/client_secret }";
+        self.identities.push((name.to_owned(), file(name, credential, rest)));
+        self
+    }
+
+    /// The same with a JWT bearer credential.
+    #[must_use]
+    pub fn jwt_identity(mut self, name: &str, rest: &str) -> Self {
+        let credential = "jwt_bearer: { client_id: file:keys/client_id, key: file:keys/jwt.pem, username: integration@sample.example }";
+        self.identities.push((name.to_owned(), file(name, credential, rest)));
+        self
+    }
+
+    /// Configures another org id than the org's own.
+    #[must_use]
+    pub fn org_id(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.salesforce.org_id);
+        self
+    }
+
+    /// Adds top-level sections to `forcefield.yaml`.
+    #[must_use]
+    pub fn section(mut self, text: &str) -> Self {
+        self.sections.push_str(text);
+        self.sections.push('\n');
+        self
+    }
+
+    /// Writes the configuration, starts the binary and waits until it listens.
+    ///
+    /// # Errors
+    /// When it does not listen within some seconds; the error holds what it wrote.
+    pub async fn start(self) -> Result<Proxy> {
+        let root = self.folder.path();
+        let server = self.authority.server(&["localhost", "127.0.0.1"])?;
+        std::fs::create_dir_all(root.join("tls"))?;
+        std::fs::write(root.join("tls/proxy.crt"), &server.certificate)?;
+        std::fs::write(root.join("tls/proxy.key"), &server.key)?;
+        std::fs::write(root.join("tls/clients.pem"), self.authority.pem())?;
+        std::fs::write(root.join("tls/salesforce.pem"), &self.salesforce.ca)?;
+        std::fs::write(root.join("forcefield.yaml"), self.main_file())?;
+        for (name, text) in &self.identities {
+            std::fs::write(root.join("identities").join(format!("{name}.yaml")), text)?;
+        }
+        Proxy::launch(self.folder, self.authority, self.binary).await
+    }
+
+    fn main_file(&self) -> String {
+        let Salesforce { url, org_id, .. } = &self.salesforce;
+        let sections = &self.sections;
+        format!(
+            "listen:
+  proxy: {{ address: \"127.0.0.1:0\", tls: {{ certificate: file:tls/proxy.crt, key: file:tls/proxy.key, client_ca: file:tls/clients.pem }} }}
+  metrics: {{ address: \"127.0.0.1:0\" }}
+state: {{ path: state/ }}
+audit: {{ path: audit/, when_full: block }}
+orgs:
+  sample: {{ url: {{ url: \"{url}\", ca: file:tls/salesforce.pem }}, id: {org_id}, environment: sandbox, api_versions: \"50.0-68.0\" }}
+identities: identities/
+{sections}"
+        )
+    }
+}
+
+impl Proxy {
+    async fn launch(folder: TempDir, authority: Authority, binary: PathBuf) -> Result<Self> {
+        let output = Arc::new(Mutex::new(String::new()));
+        let child = spawn(&binary, folder.path(), &output, &[])?;
+        let mut proxy = Self {
+            folder,
+            authority,
+            child: Some(child),
+            output,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            metrics: SocketAddr::from(([127, 0, 0, 1], 0)),
+            binary,
+        };
+        proxy.address = proxy.wait_for_listener("proxy").await?;
+        proxy.metrics = proxy.wait_for_listener("metrics").await?;
+        Ok(proxy)
+    }
+
+    /// Waits for the log line that names a listener's address.
+    async fn wait_for_listener(&mut self, name: &str) -> Result<SocketAddr> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let found = self.output().lines().find_map(|line| listener_address(line, name));
+            if let Some(address) = found {
+                return Ok(address);
+            }
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            if ended.is_some() || Instant::now() > deadline {
+                bail!("Forcefield does not listen; it wrote:\n{}", self.output());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// A caller without a certificate or token.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn anonymous(&self) -> Result<Client> {
+        Client::new(self.address, &self.authority.pem(), None)
+    }
+
+    /// A caller that shows an integration's certificate.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn with_certificate(&self, name: &str) -> Result<Client> {
+        let svid = self.authority.svid(&format!("spiffe://test.example/{name}"))?;
+        Client::new(self.address, &self.authority.pem(), Some(&svid))
+    }
+
+    /// A caller that has logged in as an integration.
+    ///
+    /// # Errors
+    /// When the login is refused.
+    pub async fn client(&self, name: &str) -> Result<Client> {
+        let anonymous = self.anonymous()?;
+        let form = [("grant_type", "client_credentials"), ("client_id", name), ("client_secret", SECRET)];
+        let reply = anonymous.form("/services/oauth2/token", &form).await?;
+        let json = reply.json();
+        let token = json["access_token"]
+            .as_str()
+            .with_context(|| format!("no token for {name}: {}", reply.text()))?;
+        Ok(anonymous.with_token(token))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics are served, without TLS.
+    #[must_use]
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics
+    }
+
+    /// The metrics, as Prometheus text.
+    ///
+    /// # Errors
+    /// When they are not served.
+    pub async fn metrics(&self) -> Result<String> {
+        let mut stream = tokio::net::TcpStream::connect(self.metrics).await?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await?;
+        Ok(text)
+    }
+
+    /// Waits until it has written a line that contains a text.
+    ///
+    /// # Errors
+    /// When it does not within some seconds; the error holds what it wrote.
+    pub async fn wait_for_line(&self, text: &str) -> Result<()> {
+        self.wait_for_lines(text, 1).await
+    }
+
+    /// Waits until it has written so many lines that contain a text.
+    ///
+    /// # Errors
+    /// When it does not within some seconds; the error holds what it wrote.
+    pub async fn wait_for_lines(&self, text: &str, count: usize) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.output().lines().filter(|line| line.contains(text)).count() < count {
+            if Instant::now() > deadline {
+                bail!("no `{text}` in:\n{}", self.output());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    /// The certificate authority of its listener and its clients.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The CA's certificate as a file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn ca_file(&self) -> Result<PathBuf> {
+        let file = self.folder.path().join("tls/ca.pem");
+        std::fs::write(&file, self.authority.pem())?;
+        Ok(file)
+    }
+
+    /// The configuration's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Everything it wrote to its standard output and error.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The records written so far, oldest first.
+    ///
+    /// # Errors
+    /// When a line is not JSON.
+    pub fn records(&self) -> Result<Vec<serde_json::Value>> {
+        let mut files: Vec<PathBuf> = std::fs::read_dir(self.folder.path().join("audit"))?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+            .collect();
+        files.sort();
+        let mut records = Vec::new();
+        for file in files {
+            for line in std::fs::read_to_string(file)?.lines() {
+                records.push(serde_json::from_str(line).with_context(|| format!("not a record: {line}"))?);
+            }
+        }
+        Ok(records)
+    }
+
+    /// Sends a signal to the process (`TERM`, `HUP`, `QUIT`, `KILL`).
+    ///
+    /// # Errors
+    /// When there is no process.
+    pub async fn signal(&self, name: &str) -> Result<()> {
+        let pid = self.child.as_ref().and_then(Child::id).context("the process has ended")?;
+        let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().await?;
+        if status.success() { Ok(()) } else { bail!("kill failed") }
+    }
+
+    /// Waits for the process to end.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub async fn ended(&mut self, within: Duration) -> Result<std::process::ExitStatus> {
+        let child = self.child.as_mut().context("the process has ended")?;
+        Ok(timeout(within, child.wait()).await.context("still running")??)
+    }
+
+    /// Ends the process and starts it again in the same folder.
+    ///
+    /// # Errors
+    /// When it does not come up again.
+    pub async fn restart(mut self) -> Result<Self> {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await?;
+        }
+        let (folder, authority, binary) = (
+            std::mem::replace(&mut self.folder, TempDir::new()?),
+            std::mem::replace(&mut self.authority, Authority::new("unused")?),
+            self.binary.clone(),
+        );
+        Self::launch(folder, authority, binary).await
+    }
+
+    /// Starts a second process that takes over the listening sockets of this one.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn_successor(&self) -> Result<Child> {
+        spawn(&self.binary, self.folder.path(), &self.output, &["--upgrade"])
+    }
+}
+
+fn spawn(binary: &Path, folder: &Path, output: &Arc<Mutex<String>>, more: &[&str]) -> Result<Child> {
+    let mut command = Command::new(binary);
+    command.arg("serve").arg("--config").arg(folder.join("forcefield.yaml")).args(more);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().context("starting the binary")?;
+    if let Some(stdout) = child.stdout.take() {
+        collect(stdout, Arc::clone(output));
+    }
+    if let Some(stderr) = child.stderr.take() {
+        collect(stderr, Arc::clone(output));
+    }
+    Ok(child)
+}
+
+fn collect(stream: impl AsyncRead + Unpin + Send + 'static, output: Arc<Mutex<String>>) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+            output.push_str(&line);
+            output.push('\n');
+        }
+    });
+}
+
+/// The address in a log line such as `{.. "message":"listening","listener":"proxy","address":"127.0.0.1:4711"}`.
+fn listener_address(line: &str, name: &str) -> Option<SocketAddr> {
+    let json: serde_json::Value = serde_json::from_str(line).ok()?;
+    let fields = json.get("fields").unwrap_or(&json);
+    let listening = fields["message"] == "listening" && fields["listener"] == name;
+    listening.then(|| fields["address"].as_str()?.parse().ok())?
+}
+
+fn file(name: &str, credential: &str, rest: &str) -> String {
+    let hash = crate::secret_hash();
+    format!(
+        "identity: {name}
+owner: tests@forcefield.example
+purpose: a scenario
+expires: 2099-12-31
+org: sample
+authenticate:
+  - certificate: spiffe://test.example/{name}
+  - client: {{ id: {name}, secret_hash: \"{hash}\" }}
+shared: the tests have one connected app
+credential:
+  {credential}
+{rest}
+"
+    )
+}
