@@ -217,14 +217,15 @@ impl<'d> Value<'d> {
 
     /// A failure here.
     pub(crate) fn unclear(self, what: impl Into<String>) -> Unclear {
-        Unclear::form(self.place(), what)
+        Unclear::form(Place::Pointer(self.pointer().into()), what)
     }
 
-    /// Its place, as a JSON pointer.
+    /// Its place, by the byte: cheap enough to be worked out before anything has failed.
     pub(crate) fn place(self) -> Place {
-        Place::Pointer(self.pointer().into())
+        Place::Offset(self.span().start)
     }
 
+    /// Its JSON pointer. Walks the document from the root, so only failures ask for it.
     fn pointer(self) -> String {
         let mut pointer = String::new();
         let mut value = self.other(0);

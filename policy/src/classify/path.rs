@@ -49,6 +49,9 @@ pub(crate) enum References {
 impl<'a> Path<'a> {
     /// Splits a target. One leading `//` is folded, for the sf CLI sends it.
     pub(crate) fn parse(target: &'a str, references: References) -> Result<Self, Unclear> {
+        if target.len() > MOST_BYTES {
+            return Err(malformed("Salesforce takes 16,384 bytes at most"));
+        }
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (target, None),
@@ -186,6 +189,9 @@ fn may_stand(byte: u8) -> bool {
                 | b'@'
         )
 }
+
+/// The longest target that Salesforce takes (reference, section 13); what is quadratic in it stays cheap.
+const MOST_BYTES: usize = 16_384;
 
 fn malformed(what: &str) -> Unclear {
     Unclear::form(Place::Path, what)

@@ -102,6 +102,9 @@ impl Call<'_> {
             }
             if writing.children == Children::Listed && value.get("records").is_some() {
                 let folded = name.to_ascii_lowercase();
+                if known.child(&name).is_none() {
+                    return Err(unknown_name(key.place(), &name));
+                }
                 if lists.contains(&folded) {
                     return Err(key.unclear("the relationship is there twice"));
                 }
