@@ -66,7 +66,7 @@ fn query_job(call: &Call<'_>) -> Result<Request, Unclear> {
     }
     let text = json.root().required("query")?;
     let query =
-        bulk::query(call, &text.string()?, version(call)?, &text.place()).map_err(Unclear::of_export)?;
+        bulk::query(call, &text.string()?, version(call)?, &text.into()).map_err(Unclear::of_export)?;
     let needs = Needs::new(What::Query(Box::new(query)));
     let mut request = call.request(Api::Bulk2, Operation::Export, needs, call.target(&parameters));
     request.draft.body = Body::Whole(json.rebuilt(vec![(text.content(), json::hole(0))]));

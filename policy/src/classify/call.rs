@@ -152,7 +152,7 @@ impl<'a> Call<'a> {
     fn parsed(&self) -> Result<Parameters<'a>, Unclear> {
         let parameters = self.query.map_or_else(|| Ok(Parameters::default()), Parameters::parse)?;
         for (name, value) in parameters.iter().filter(|(name, _)| !matches!(*name, "ids" | "q")) {
-            self.no_references(value, &Place::Parameter(name.into()))?;
+            self.no_references(value, Place::Parameter(name.into()))?;
         }
         Ok(parameters)
     }

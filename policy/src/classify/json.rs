@@ -217,12 +217,7 @@ impl<'d> Value<'d> {
 
     /// A failure here.
     pub(crate) fn unclear(self, what: impl Into<String>) -> Unclear {
-        Unclear::form(Place::Pointer(self.pointer().into()), what)
-    }
-
-    /// Its place, by the byte: cheap enough to be worked out before anything has failed.
-    pub(crate) fn place(self) -> Place {
-        Place::Offset(self.span().start)
+        Unclear::form(self, what)
     }
 
     /// Its JSON pointer. Walks the document from the root, so only failures ask for it.
@@ -253,6 +248,13 @@ impl<'d> Value<'d> {
     /// The value as a document of its own.
     pub(crate) fn document(self) -> Document<'d> {
         Document { text: self.text, nodes: Cow::Borrowed(self.nodes), root: self.at }
+    }
+}
+
+/// As a JSON pointer, which takes a walk through the document.
+impl From<Value<'_>> for Place {
+    fn from(value: Value<'_>) -> Self {
+        Self::Pointer(value.pointer().into())
     }
 }
 

@@ -93,10 +93,10 @@ impl Call<'_> {
     }
 
     /// A text that Salesforce would put values into after the decision may not hold references.
-    pub(crate) fn no_references(&self, text: &str, place: &Place) -> Result<(), Unclear> {
+    pub(crate) fn no_references(&self, text: &str, place: impl Into<Place>) -> Result<(), Unclear> {
         if self.has_references() && text.contains("@{") {
             return Err(Unclear::form(
-                place.clone(),
+                place,
                 "a reference may not stand here: it could change what is asked",
             ));
         }
@@ -143,7 +143,7 @@ impl Literals<'_> {
             return Ok(());
         }
         let schema = self.call.schema;
-        let referenced = self.known.resolve(schema, literal, self.place.clone())?;
+        let referenced = self.known.resolve(schema, literal, self.place)?;
         let field =
             soql::resolve_path(path, schema, self.root).ok().and_then(|accesses| accesses.last().copied());
         let targets = field.and_then(|access| match access.fields {

@@ -103,7 +103,7 @@ impl Call<'_> {
             if writing.children == Children::Listed && value.get("records").is_some() {
                 let folded = name.to_ascii_lowercase();
                 if known.child(&name).is_none() {
-                    return Err(unknown_name(key.place(), &name));
+                    return Err(unknown_name(key, &name));
                 }
                 if lists.contains(&folded) {
                     return Err(key.unclear("the relationship is there twice"));
@@ -113,12 +113,12 @@ impl Call<'_> {
             }
             let field = if name.eq_ignore_ascii_case("Id") {
                 let text = value.string()?;
-                id = Some(self.record(object, &text, value.place())?);
-                known.find("Id").ok_or_else(|| unknown_name(value.place(), "Id"))?
+                id = Some(self.record(object, &text, value)?);
+                known.find("Id").ok_or_else(|| unknown_name(value, "Id"))?
             } else if value.kind() == Kind::Object {
                 self.lookup(value, (object, &name), writing.verbs, accesses)?
             } else {
-                let field = known.find(&name).ok_or_else(|| unknown_name(key.place(), &name))?;
+                let field = known.find(&name).ok_or_else(|| unknown_name(key, &name))?;
                 accesses.extend(writing.verbs.iter().map(|verb| Access::field(*verb, object, field)));
                 self.scalar(value, accesses)?;
                 field
@@ -142,7 +142,7 @@ impl Call<'_> {
     /// The object that a record says it is of, in `attributes.type`.
     pub(crate) fn declared(&self, value: Value<'_>) -> Result<ObjectId, Unclear> {
         let kind = value.is(Kind::Object)?.required("attributes")?.required("type")?;
-        self.object_at(&kind.string()?, &kind.place())
+        self.object_at(&kind.string()?, kind)
     }
 
     /// A value written into a field: a scalar, which in a composite may be a reference to an earlier answer.
@@ -154,7 +154,7 @@ impl Call<'_> {
             (self.envelope, value.as_str())
             && text.contains("@{")
         {
-            accesses.extend(known.resolve(self.schema, &text, value.place())?.accesses);
+            accesses.extend(known.resolve(self.schema, &text, value)?.accesses);
         }
         Ok(())
     }
@@ -168,8 +168,7 @@ impl Call<'_> {
         accesses: &mut Accesses,
     ) -> Result<FieldId, Unclear> {
         let known = self.schema.object(object);
-        let foreign_key =
-            known.parent(relationship).ok_or_else(|| unknown_name(value.place(), relationship))?;
+        let foreign_key = known.parent(relationship).ok_or_else(|| unknown_name(value, relationship))?;
         let (mut kind, mut parent_key) = (None, None);
         for (key, value) in value.entries() {
             if key.string()? == "attributes" {
@@ -180,8 +179,8 @@ impl Call<'_> {
             }
         }
         let (key, scalar) = parent_key.ok_or_else(|| value.unclear("a parent is named by one key"))?;
-        let target = field_target(self.schema, (known, foreign_key), kind.as_deref(), &value.place())?;
-        let field = self.field(target, &key.string()?, key.place())?;
+        let target = field_target(self.schema, (known, foreign_key), kind.as_deref(), value)?;
+        let field = self.field(target, &key.string()?, key)?;
         self.scalar(scalar, accesses)?;
         accesses.extend(verbs.iter().map(|verb| Access::field(*verb, object, foreign_key)));
         accesses.add(Access::field(Verb::Read, target, field));
@@ -193,7 +192,7 @@ impl Call<'_> {
         value.only(known)?;
         for (key, value) in value.entries() {
             let text = value.string()?;
-            self.no_references(&text, &value.place())?;
+            self.no_references(&text, value)?;
             if key.string()? == "type" && !text.eq_ignore_ascii_case(object.name()) {
                 return Err(value.unclear("`attributes.type` contradicts the object"));
             }

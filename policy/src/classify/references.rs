@@ -62,8 +62,13 @@ impl Known {
     }
 
     /// What a whole reference stands for.
-    pub(crate) fn resolve(&self, schema: &Schema, text: &str, place: Place) -> Result<Referenced, Unclear> {
-        let wrong = |what: &str| Unclear::form(place.clone(), what);
+    pub(crate) fn resolve(
+        &self,
+        schema: &Schema,
+        text: &str,
+        place: impl Into<Place> + Copy,
+    ) -> Result<Referenced, Unclear> {
+        let wrong = |what: &str| Unclear::form(place, what);
         if !is_reference(text) {
             return Err(wrong("a reference must be the whole value"));
         }

@@ -74,7 +74,7 @@ fn message(call: &Call<'_>, message: Value<'_>, whats: &mut Vec<What>) -> Result
 fn topic(call: &Call<'_>, topic: Value<'_>) -> Result<What, Unclear> {
     let text = topic.string()?;
     let named = |name: &str| {
-        let object = call.schema.find(name).ok_or_else(|| unknown_name(topic.place(), name))?;
+        let object = call.schema.find(name).ok_or_else(|| unknown_name(topic, name))?;
         Ok(What::Access(Access::every(Verb::Subscribe, object)))
     };
     let mut steps = text.split('/');
@@ -83,7 +83,7 @@ fn topic(call: &Call<'_>, topic: Value<'_>) -> Result<What, Unclear> {
             named(name)
         }
         (Some(""), Some("data"), Some("ChangeEvents"), None) => {
-            Err(Unclear::new(UnclearKind::Form, topic.place(), "changes of every object at once"))
+            Err(Unclear::new(UnclearKind::Form, topic, "changes of every object at once"))
         }
         (Some(""), Some("data"), Some(name), None) if is_api_name(name) && !name.ends_with("__chn") => {
             named(name)

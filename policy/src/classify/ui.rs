@@ -138,7 +138,7 @@ fn objects_of(call: &Call<'_>, ids: &str) -> Result<(Vec<ObjectId>, u32), Unclea
     let mut objects = Vec::new();
     let mut count = 0;
     for id in ids.split(',') {
-        objects.extend(call.objects_of(id, Place::Path)?);
+        objects.extend(call.objects_of(id, &Place::Path)?);
         count += 1;
         if count > MOST_IDS {
             return Err(Unclear::form(Place::Path, format!("more than {MOST_IDS} ids")));

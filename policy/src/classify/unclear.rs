@@ -54,12 +54,12 @@ pub enum Place {
 
 impl Unclear {
     /// A failure outside envelopes.
-    pub fn new(kind: UnclearKind, place: Place, what: impl Into<String>) -> Self {
-        Self { kind, part: None, place, what: what.into(), export: false }
+    pub fn new(kind: UnclearKind, place: impl Into<Place>, what: impl Into<String>) -> Self {
+        Self { kind, part: None, place: place.into(), what: what.into(), export: false }
     }
 
     /// A malformed request.
-    pub fn form(place: Place, what: impl Into<String>) -> Self {
+    pub fn form(place: impl Into<Place>, what: impl Into<String>) -> Self {
         Self::new(UnclearKind::Form, place, what)
     }
 
@@ -73,6 +73,14 @@ impl Unclear {
     #[must_use]
     pub fn in_part(self, part: impl Into<Box<str>>) -> Self {
         Self { part: Some(part.into()), ..self }
+    }
+}
+
+/// A place that was worked out before. What is passed around instead is what can still be turned into one: places are
+/// costly to work out, and seldom needed.
+impl From<&Place> for Place {
+    fn from(place: &Place) -> Self {
+        place.clone()
     }
 }
 

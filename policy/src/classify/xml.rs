@@ -225,7 +225,14 @@ impl<'d> Node<'d> {
 
     /// A failure at this element.
     pub(super) fn unclear(self, what: impl std::fmt::Display) -> Unclear {
-        Unclear::form(Place::Element(self.path().into()), format!("{what} (byte {})", self.offset()))
+        Unclear::form(self, format!("{what} (byte {})", self.offset()))
+    }
+}
+
+/// By its names from the root on, which takes a walk up the document.
+impl From<Node<'_>> for Place {
+    fn from(node: Node<'_>) -> Self {
+        Self::Element(node.path().into())
     }
 }
 

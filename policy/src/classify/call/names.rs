@@ -29,37 +29,50 @@ impl<'a> Call<'a> {
     }
 
     /// The object of this name, found elsewhere than in the path.
-    pub(crate) fn object_at(&self, name: &str, place: &Place) -> Result<ObjectId, Unclear> {
-        self.schema.find(name).ok_or_else(|| unknown_name(place.clone(), name))
+    pub(crate) fn object_at(&self, name: &str, place: impl Into<Place>) -> Result<ObjectId, Unclear> {
+        self.schema.find(name).ok_or_else(|| unknown_name(place, name))
     }
 
     /// The field of this name.
-    pub(crate) fn field(&self, object: ObjectId, name: &str, place: Place) -> Result<FieldId, Unclear> {
+    pub(crate) fn field(
+        &self,
+        object: ObjectId,
+        name: &str,
+        place: impl Into<Place>,
+    ) -> Result<FieldId, Unclear> {
         self.schema.object(object).find(name).ok_or_else(|| unknown_name(place, name))
     }
 
     /// A record of `object`, by its id or a reference to one.
-    pub(crate) fn record(&self, object: ObjectId, text: &str, place: Place) -> Result<Record, Unclear> {
-        let wrong = |place| Unclear::form(place, "it is not the id of a record of this object");
+    pub(crate) fn record(
+        &self,
+        object: ObjectId,
+        text: &str,
+        place: impl Into<Place> + Copy,
+    ) -> Result<Record, Unclear> {
+        let wrong = || Unclear::form(place, "it is not the id of a record of this object");
         if let (Envelope::Composite(known) | Envelope::Graph(known), true) =
             (self.envelope, is_reference(text))
         {
-            let referenced = known.resolve(self.schema, text, place.clone())?;
+            let referenced = known.resolve(self.schema, text, place)?;
             let fits = !referenced.ids_of.is_empty() && referenced.ids_of.iter().all(|of| *of == object);
-            return if fits { Ok(Record::Reference(referenced.accesses)) } else { Err(wrong(place)) };
+            return if fits { Ok(Record::Reference(referenced.accesses)) } else { Err(wrong()) };
         }
-        let id = RecordId::parse(text).ok_or_else(|| wrong(place.clone()))?;
+        let id = RecordId::parse(text).ok_or_else(wrong)?;
         if self.schema.with_prefix(id.prefix()).any(|known| known == object) {
             Ok(Record::Id(id))
         } else {
-            Err(wrong(place))
+            Err(wrong())
         }
     }
 
     /// The objects that a record may be of, by its id alone: all that share the prefix.
-    pub(crate) fn objects_of(&self, text: &str, place: Place) -> Result<Vec<ObjectId>, Unclear> {
-        let id = RecordId::parse(text)
-            .ok_or_else(|| Unclear::form(place.clone(), "it is not the id of a record"))?;
+    pub(crate) fn objects_of(
+        &self,
+        text: &str,
+        place: impl Into<Place> + Copy,
+    ) -> Result<Vec<ObjectId>, Unclear> {
+        let id = RecordId::parse(text).ok_or_else(|| Unclear::form(place, "it is not the id of a record"))?;
         let objects: Vec<ObjectId> = self.schema.with_prefix(id.prefix()).collect();
         if objects.is_empty() { Err(unknown_name(place, id.prefix().as_str())) } else { Ok(objects) }
     }
@@ -80,7 +93,7 @@ impl<'a> Call<'a> {
             });
         }
         if named.is_empty() {
-            return Err(Unclear::form(place.clone(), "no field is named"));
+            return Err(Unclear::form(place, "no field is named"));
         }
         Ok(FieldList { object, named: Some(named), qualified: false })
     }
@@ -100,7 +113,7 @@ pub(crate) fn field_path(
     let last = hops.next_back().unwrap_or_default();
     for (number, hop) in hops.enumerate() {
         if number == MOST_HOPS {
-            return Err(Unclear::form(place.clone(), "a path goes up five parents at most"));
+            return Err(Unclear::form(place, "a path goes up five parents at most"));
         }
         let only_type = last.eq_ignore_ascii_case("Type") && path.split('.').count() == number + 2;
         let (foreign_keys, targets) = parents(schema, &objects, hop, place)?;
@@ -111,7 +124,7 @@ pub(crate) fn field_path(
         objects = targets;
     }
     for object in objects {
-        let field = schema.object(object).find(last).ok_or_else(|| unknown_name(place.clone(), last))?;
+        let field = schema.object(object).find(last).ok_or_else(|| unknown_name(place, last))?;
         accesses.push(Access::field(Verb::Read, object, field));
     }
     Ok(accesses)
@@ -128,7 +141,7 @@ pub(crate) fn parents(
     let (mut accesses, mut targets) = (Vec::new(), Vec::new());
     for id in objects {
         let object = schema.object(*id);
-        let field = object.parent(hop).ok_or_else(|| unknown_name(place.clone(), hop))?;
+        let field = object.parent(hop).ok_or_else(|| unknown_name(place, hop))?;
         accesses.push(Access::field(Verb::Read, *id, field));
         for target in targets_of(schema, object, field, place)? {
             if !targets.contains(&target) {
@@ -144,7 +157,7 @@ pub(crate) fn field_target(
     schema: &Schema,
     (object, field): (&Object, FieldId),
     named: Option<&str>,
-    place: &Place,
+    place: impl Into<Place> + Copy,
 ) -> Result<ObjectId, Unclear> {
     let reference = object.field(field).reference();
     let (targets, more) =
@@ -154,14 +167,14 @@ pub(crate) fn field_target(
         (Some(name), _) if allowed(name) => name,
         (None, [only]) if !more => only,
         (Some(_), _) => {
-            return Err(Unclear::form(place.clone(), "the reference cannot point at that object"));
+            return Err(Unclear::form(place, "the reference cannot point at that object"));
         }
         (None, _) => {
             let what = "the reference may point at several objects: name one in `attributes.type`";
-            return Err(Unclear::form(place.clone(), what));
+            return Err(Unclear::form(place, what));
         }
     };
-    schema.find(name).ok_or_else(|| unknown_name(place.clone(), name))
+    schema.find(name).ok_or_else(|| unknown_name(place, name))
 }
 
 /// The objects that a reference field may point at.
@@ -176,13 +189,11 @@ pub(crate) fn targets_of(
     let reference = reference.map(|reference| if reference.more { &wide } else { reference });
     let names = reference.map(|reference| &*reference.targets).unwrap_or_default();
     let found: Option<Vec<ObjectId>> = names.iter().map(|name| schema.find(name)).collect();
-    found
-        .filter(|targets| !targets.is_empty())
-        .ok_or_else(|| unknown_name(place.clone(), object.field(field).name()))
+    found.filter(|targets| !targets.is_empty()).ok_or_else(|| unknown_name(place, object.field(field).name()))
 }
 
 /// A name that the schema does not have: said in the same words whether or not it exists elsewhere.
-pub(crate) fn unknown_name(place: Place, name: &str) -> Unclear {
+pub(crate) fn unknown_name(place: impl Into<Place>, name: &str) -> Unclear {
     let name: String = name.chars().take(80).collect();
     Unclear::new(UnclearKind::Name(name.clone().into()), place, format!("`{name}` is not known"))
 }

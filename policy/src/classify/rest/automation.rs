@@ -88,7 +88,7 @@ pub(crate) fn process(call: &Call<'_>) -> Result<Request, Unclear> {
 fn contexts_of(call: &Call<'_>, ids: Vec<Value<'_>>) -> Result<Vec<Mention>, Unclear> {
     let mut mentions = Vec::new();
     for id in ids {
-        for object in call.objects_of(&id.string()?, id.place())? {
+        for object in call.objects_of(&id.string()?, id)? {
             let mention = Mention { object: call.schema.object(object).name().into(), field: None };
             if !mentions.contains(&mention) {
                 mentions.push(mention);

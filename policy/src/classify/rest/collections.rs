@@ -100,7 +100,7 @@ fn delete(call: &Call<'_>) -> Result<Request, Unclear> {
             return Err(Unclear::form(place, "200 records are the limit"));
         }
         call.no_references(id, &place)?;
-        let objects = call.objects_of(id, place.clone())?;
+        let objects = call.objects_of(id, &place)?;
         accesses.extend(objects.into_iter().map(|object| Access::object(Verb::Delete, object)));
     }
     let needs = Needs::accesses(accesses.into_vec()).ok_or_else(|| call.unknown())?;
@@ -116,7 +116,7 @@ fn by_parameters(call: &Call<'_>, object: ObjectId) -> Result<Request, Unclear> 
         if number == MOST_READ {
             return Err(Unclear::form(ids, "2000 records are the limit"));
         }
-        if let Record::Reference(accesses) = call.record(object, id, ids.clone())? {
+        if let Record::Reference(accesses) = call.record(object, id, &ids)? {
             whats.extend(accesses.into_iter().map(What::Access));
         }
     }
@@ -162,13 +162,13 @@ fn by_body(call: &Call<'_>, object: ObjectId) -> Result<Request, Unclear> {
     }
     let count = ids.len();
     for id in ids {
-        if let Record::Reference(accesses) = call.record(object, &id.string()?, id.place())? {
+        if let Record::Reference(accesses) = call.record(object, &id.string()?, id)? {
             whats.extend(accesses.into_iter().map(What::Access));
         }
     }
     let fields = body.required("fields")?.is(Kind::Array)?;
     let names = fields.items().map(Value::string).collect::<Result<Vec<_>, _>>()?;
-    whats.push(What::Fields(call.fields(object, names.iter().map(|name| &**name), &fields.place())?));
+    whats.push(What::Fields(call.fields(object, names.iter().map(|name| &**name), &fields.into())?));
     let request =
         call.request(Api::Collections, Operation::Read, needs_of(call, whats)?, call.target(&parameters));
     Ok(Request { answer: Answer::rows(rows(call, count)), ..request })

@@ -109,7 +109,7 @@ fn copy(call: &Call<'_>) -> Result<Request, Unclear> {
         "targetExternalIdField",
     ])?;
     let query = body.required("query")?;
-    let what = call.soql(&query.string()?, &query.place()).map_err(Unclear::of_export)?;
+    let what = call.soql(&query.string()?, &query.into()).map_err(Unclear::of_export)?;
     let accesses = copied(call, body).map_err(Unclear::of_export)?;
     let needs = std::iter::once(what).chain(accesses.into_iter().map(What::Access));
     let needs = Needs::gathered(needs.map(|what| Need { part: None, what })).ok_or_else(|| call.unknown())?;
@@ -122,7 +122,7 @@ fn copy(call: &Call<'_>) -> Result<Request, Unclear> {
 /// What a copy writes: fields of the target object, by each of its maps.
 fn copied(call: &Call<'_>, body: Value<'_>) -> Result<Vec<Access>, Unclear> {
     let target = body.required("targetObject")?;
-    let object = call.object_at(&target.string()?, &target.place())?;
+    let object = call.object_at(&target.string()?, target)?;
     let upserts = body.get("targetExternalIdField").is_some()
         || body
             .get("operation")
@@ -134,7 +134,7 @@ fn copied(call: &Call<'_>, body: Value<'_>) -> Result<Vec<Access>, Unclear> {
     let written = maps.flat_map(Value::entries).map(|(_, field)| field).chain(key);
     for field in written {
         let name = field.string()?;
-        let field = call.field(object, &name, field.place())?;
+        let field = call.field(object, &name, field)?;
         accesses.extend(verbs.iter().map(|verb| Access::field(*verb, object, field)));
     }
     Ok(accesses)

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use super::records::Style;
 use super::{Ask, Meant};
-use crate::classify::unclear::{Place, Unclear};
+use crate::classify::unclear::Unclear;
 use crate::classify::xml::Node;
 use crate::request::{Access, Answer, Api, Needs, Never, Operation, Verb, What};
 use crate::schema::ObjectId;
@@ -91,7 +91,7 @@ impl<'c> Ask<'c> {
     }
 
     fn object_in(&self, node: Node<'_>) -> Result<ObjectId, Unclear> {
-        self.call.object_at(node.text()?, &place(node))
+        self.call.object_at(node.text()?, node)
     }
 
     /// Its ids: elements `ids`, or `id` as pyforce writes them.
@@ -118,8 +118,4 @@ impl Meant {
         let distinct = accesses.into_iter().filter(|access| seen.insert(*access));
         Some(Self { operation, needs: Needs::accesses(distinct)?, holes: Vec::new(), answer })
     }
-}
-
-fn place(node: Node<'_>) -> Place {
-    Place::Element(node.path().into())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::classify::call::Call;
-use crate::classify::unclear::{Place, Unclear, UnclearKind};
+use crate::classify::unclear::{Unclear, UnclearKind};
 use crate::classify::xml::Node;
 use crate::id::RecordId;
 use crate::request::{Access, Verb};
@@ -75,7 +75,7 @@ pub(super) fn objects(call: &Call<'_>, ids: &[Node<'_>]) -> Result<Vec<ObjectId>
     let mut objects = Vec::new();
     for node in ids {
         let id = id(*node)?.ok_or_else(|| node.unclear("is empty"))?;
-        let found = call.objects_of(&id.to_string(), Place::Element(node.path().into()))?;
+        let found = call.objects_of(&id.to_string(), *node)?;
         objects.extend(found);
         objects.sort_unstable();
         objects.dedup();
@@ -114,7 +114,7 @@ fn object(call: &Call<'_>, node: Node<'_>, style: Style) -> Result<Option<Object
             Some(name)
         }
     };
-    name.map(|name| call.object_at(name, &Place::Element(node.path().into()))).transpose()
+    name.map(|name| call.object_at(name, node)).transpose()
 }
 
 /// The children that are fields.
@@ -141,9 +141,7 @@ fn parent(
         {
             target
         }
-        (None, [only], false) if style == Style::XsiType => {
-            call.object_at(only, &Place::Element(node.path().into()))?
-        }
+        (None, [only], false) if style == Style::XsiType => call.object_at(only, node)?,
         _ => return Err(node.unclear("does not say which of its parents is meant")),
     };
     accesses.push(Access::object(Verb::Read, target));
@@ -160,5 +158,5 @@ fn parent(
 pub(super) fn unknown(node: Node<'_>, name: &str) -> Unclear {
     let name: String = name.chars().take(80).collect();
     let what = format!("`{name}` is not known (byte {})", node.offset());
-    Unclear::new(UnclearKind::Name(name.into()), Place::Element(node.path().into()), what)
+    Unclear::new(UnclearKind::Name(name.into()), node, what)
 }

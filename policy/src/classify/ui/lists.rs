@@ -39,7 +39,7 @@ pub(super) fn related(call: &Call<'_>, rest: &[&str]) -> Result<Request, Unclear
     let needs = match (call.method, rest) {
         (Method::Get | Method::Post, [id, list]) if *id != "batch" => {
             let mut needs = related_needs(call, id, list, |child| asked(call, child))?;
-            for parent in call.objects_of(id, Place::Path)? {
+            for parent in call.objects_of(id, &Place::Path)? {
                 needs.push(page(call, child(call, parent, list, &Place::Path)?.0)?);
             }
             needs
@@ -66,7 +66,7 @@ pub(super) fn counts(call: &Call<'_>, rest: &[&str]) -> Result<Request, Unclear>
     };
     let parameters = call.parameters(&["maxCount"])?;
     let mut needs = Vec::new();
-    for parent in call.objects_of(id, Place::Path)? {
+    for parent in call.objects_of(id, &Place::Path)? {
         needs.push(What::Access(Access::object(Verb::Read, parent)));
         for list in &lists {
             let (child, key) = child(call, parent, list, &Place::Path)?;
@@ -137,7 +137,7 @@ pub(super) fn related_needs(
     asked: impl Fn(ObjectId) -> Result<Named, Unclear>,
 ) -> Result<Vec<What>, Unclear> {
     let mut needs = Vec::new();
-    for parent in call.objects_of(id, Place::Path)? {
+    for parent in call.objects_of(id, &Place::Path)? {
         let (child, key) = child(call, parent, list, &Place::Path)?;
         needs.push(What::Access(Access::object(Verb::Read, parent)));
         needs.push(What::Access(Access::object(Verb::Read, child)));
@@ -182,7 +182,7 @@ fn asked(call: &Call<'_>, object: ObjectId) -> Result<Named, Unclear> {
                 continue;
             }
             for item in value.is(Kind::Array)?.items() {
-                named.list(call, &[object], &item.string()?, &item.place())?;
+                named.list(call, &[object], &item.string()?, &item.into())?;
             }
         }
     }

@@ -77,7 +77,7 @@ fn create(call: &Call<'_>) -> Result<Request, Unclear> {
     let json = call.json()?;
     let body = json.root().only(&["apiName", "fields", "allowSaveOnDuplicate"])?;
     let name = body.required("apiName")?;
-    let object = call.object_at(&name.string()?, &name.place())?;
+    let object = call.object_at(&name.string()?, name)?;
     let mut needs = vec![What::Access(Access::object(Verb::Create, object))];
     needs.extend(written(call, object, body.required("fields")?, Verb::Create)?);
     needs.push(laid_out(object));
@@ -93,7 +93,7 @@ fn update(call: &Call<'_>, id: &str) -> Result<Request, Unclear> {
         return Err(Unclear::form(Place::Path, "the id may be one of several objects"));
     };
     if let Some(name) = body.get("apiName")
-        && call.object_at(&name.string()?, &name.place())? != *object
+        && call.object_at(&name.string()?, name)? != *object
     {
         return Err(name.unclear("is not the object that the id belongs to"));
     }
@@ -120,7 +120,7 @@ fn written(call: &Call<'_>, object: ObjectId, fields: Value<'_>, verb: Verb) -> 
         if matches!(value.kind(), Kind::Object | Kind::Array) {
             return Err(value.unclear("expected the value of a field"));
         }
-        let field = call.field(object, &key.string()?, value.place())?;
+        let field = call.field(object, &key.string()?, value)?;
         needs.push(What::Access(Access::field(verb, object, field)));
     }
     Ok(needs)
@@ -191,7 +191,7 @@ pub(super) fn possible_duplicates(call: &Call<'_>) -> Result<Request, Unclear> {
     let json = call.json()?;
     let body = json.root().only(&["apiName", "fields", "allowSaveOnDuplicate"])?;
     let name = body.required("apiName")?;
-    let object = call.object_at(&name.string()?, &name.place())?;
+    let object = call.object_at(&name.string()?, name)?;
     let mut needs = vec![every(object)];
     needs.extend(written(call, object, body.required("fields")?, Verb::Read)?);
     answering(call, Operation::Read, needs, call.target(&parameters), Rows::JsonRecords)

@@ -66,7 +66,7 @@ impl Tree<'_> {
         level: usize,
     ) -> Result<(), Unclear> {
         let schema = self.call.schema;
-        let unknown = || unknown_name(list.place(), relationship);
+        let unknown = || unknown_name(list, relationship);
         let known = schema.object(object);
         let child = known.child(relationship).ok_or_else(unknown)?;
         if known.parent(relationship).is_some() || known.find(relationship).is_some() {

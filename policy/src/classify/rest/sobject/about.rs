@@ -102,7 +102,7 @@ fn quick_actions(call: &Call<'_>, object: ObjectId, behind: &[&str]) -> Result<R
             every_field(call, object, &parameters)
         }
         [action, "defaultValues", context] if is_action(action) => {
-            call.record(object, context, Place::Path)?;
+            call.record(object, context, &Place::Path)?;
             let parameters = call.parameters(&[])?;
             every_field(call, object, &parameters)
         }

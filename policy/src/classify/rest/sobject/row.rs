@@ -15,7 +15,7 @@ pub(super) fn read(call: &Call<'_>, object: ObjectId) -> Result<Request, Unclear
     let behind = call.segments.get(2..).unwrap_or_default();
     let Some((second, behind)) = behind.split_first() else { return Err(call.unknown()) };
     if let Some(reference) = second.reference() {
-        let Record::Reference(read) = call.record(object, reference, Place::Path)? else {
+        let Record::Reference(read) = call.record(object, reference, &Place::Path)? else {
             return Err(call.unknown());
         };
         return with_id(call, object, read, behind);
@@ -27,7 +27,7 @@ pub(super) fn read(call: &Call<'_>, object: ObjectId) -> Result<Request, Unclear
     let key = key.filter(|field| is_key(call, object, *field));
     match (id, key) {
         (Some(_), None) => {
-            call.record(object, second.name().unwrap_or_default(), Place::Path)?;
+            call.record(object, second.name().unwrap_or_default(), &Place::Path)?;
             with_id(call, object, Vec::new(), behind)
         }
         (None, Some(field)) => with_key(call, (object, field), behind),
@@ -101,7 +101,7 @@ fn with_key(
     }
     let is_id = call.schema.object(object).field(field).kind() == FieldKind::Id;
     if is_id {
-        call.record(object, text, Place::Path)?;
+        call.record(object, text, &Place::Path)?;
     }
     let filtered = Access::field(Verb::Read, object, field);
     match call.method {

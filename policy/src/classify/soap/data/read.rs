@@ -2,7 +2,6 @@
 
 use super::super::records;
 use super::super::{Ask, Meant};
-use super::place;
 use crate::classify::unclear::Unclear;
 use crate::classify::xml::Node;
 use crate::names::is_api_name;
@@ -15,7 +14,7 @@ impl Ask<'_> {
         self.node.only(&["queryString"])?;
         let node = self.value("queryString")?;
         let version = self.endpoint.version.ok_or_else(|| self.unknown())?;
-        let query = self.call.soql_of(node.text()?, &place(node), version)?;
+        let query = self.call.soql_of(node.text()?, &node.into(), version)?;
         Ok(Meant {
             operation: Operation::Query,
             needs: Needs::new(What::Query(Box::new(query))),
@@ -43,7 +42,7 @@ impl Ask<'_> {
         self.node.only(&["searchString"])?;
         let node = self.value("searchString")?;
         let version = self.endpoint.version.ok_or_else(|| self.unknown())?;
-        let search = self.call.sosl_of(node.text()?, &place(node), version)?;
+        let search = self.call.sosl_of(node.text()?, &node.into(), version)?;
         Ok(Meant {
             operation: Operation::Search,
             needs: Needs::new(What::Search(Box::new(search))),
@@ -56,10 +55,10 @@ impl Ask<'_> {
         self.node.only(&["fieldList", "sObjectType", "ids"])?;
         let object = self.object("sObjectType")?;
         for node in self.ids()? {
-            self.call.record(object, node.text()?, place(node))?;
+            self.call.record(object, node.text()?, node)?;
         }
         let node = self.value("fieldList")?;
-        let list = self.call.fields(object, node.text()?.split(','), &place(node))?;
+        let list = self.call.fields(object, node.text()?.split(','), &node.into())?;
         Ok(Meant {
             operation: Operation::Read,
             needs: Needs::new(What::Fields(list)),
@@ -72,7 +71,7 @@ impl Ask<'_> {
     pub(super) fn changes(&self) -> Result<Meant, Unclear> {
         self.node.only(&["sObjectType", "startDate", "endDate"])?;
         let object = self.object("sObjectType")?;
-        let id = self.call.field(object, "Id", place(self.node))?;
+        let id = self.call.field(object, "Id", self.node)?;
         let accesses = vec![Access::object(Verb::Read, object), Access::field(Verb::Read, object, id)];
         self.accessing(Operation::Read, accesses, Answer::PLAIN)
     }
@@ -150,7 +149,7 @@ impl Ask<'_> {
                         return Err(child.unclear("is not the name of a quick action"));
                     }
                     if let Some(object) = object {
-                        objects.push(self.call.object_at(object, &place(child))?);
+                        objects.push(self.call.object_at(object, child)?);
                     }
                 }
                 _ => self.described(child, objects)?,

@@ -2,7 +2,6 @@
 
 use super::super::records::{self, MOST};
 use super::super::{Ask, Meant};
-use super::place;
 use crate::classify::unclear::Unclear;
 use crate::classify::xml::Node;
 use crate::request::{Access, Answer, Mention, Operation, Verb};
@@ -88,7 +87,7 @@ impl Ask<'_> {
                 return Err(node.unclear("has no `Id`"));
             }
             for id in request.all("recordToMergeIds") {
-                self.call.record(master.object, id.text()?, place(id))?;
+                self.call.record(master.object, id.text()?, id)?;
             }
             let verbs = [Verb::Merge, Verb::Update, Verb::Delete];
             accesses.extend(verbs.iter().map(|verb| Access::object(*verb, master.object)));
@@ -110,13 +109,13 @@ impl Ask<'_> {
         for convert in self.node.all("leadConverts") {
             convert.only(&CONVERT)?;
             let id = convert.need("leadId")?;
-            self.call.record(lead, id.text()?, place(id))?;
+            self.call.record(lead, id.text()?, id)?;
             for (name, object) in [("accountId", 0), ("contactId", 1), ("opportunityId", 2)] {
                 if let (Some(id), Some(object)) = (convert.one(name)?, others.get(object))
                     && id.xsi("nil").is_none()
                     && !id.text()?.is_empty()
                 {
-                    self.call.record(*object, id.text()?, place(id))?;
+                    self.call.record(*object, id.text()?, id)?;
                 }
             }
             for (name, object) in [("accountRecord", 0), ("contactRecord", 1), ("opportunityRecord", 2)] {
