@@ -3,6 +3,9 @@
 //! `cargo bench -p forcefield-benches --bench policy`. Prints, before criterion's own report, the allocations and the
 //! 99th percentile of each shape, which criterion does not give.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench stops where its input is wrong")]
+#![expect(clippy::print_stdout, reason = "its figures are for a person to read")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -47,7 +47,7 @@ pub struct Passed {
     /// What the client gets.
     pub piece: Bytes,
     /// What must be done first: a cursor in it must be on the ledger before the client has it.
-    pub first: Option<Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>>,
+    pub first: Option<Waiting>,
 }
 
 /// Why an answer ends early.
@@ -87,7 +87,8 @@ pub struct AnswerBody<B> {
     exact: Option<u64>,
 }
 
-type Waiting = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>;
+/// Something to wait for before a piece goes on.
+pub type Waiting = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>;
 type Recording = Pin<Box<dyn Future<Output = Result<(), Unrecorded>> + Send>>;
 
 impl<B> AnswerBody<B> {
@@ -141,6 +142,64 @@ impl<B> AnswerBody<B> {
     }
 }
 
+impl<B> AnswerBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    /// Waits for the record, once the answer has ended.
+    fn poll_recording(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(recording) = &mut self.recording {
+            let recorded = ready!(recording.as_mut().poll(cx));
+            self.recording = None;
+            if let Err(unrecorded) = recorded {
+                self.held = None;
+                self.broken = Some(unrecorded.into());
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Waits for what a piece must wait for; gives the piece before it.
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some((waiting, _)) = &mut self.waiting else { return Poll::Ready(None) };
+        let done = ready!(waiting.as_mut().poll(cx));
+        let piece = self.waiting.take().map(|(_, piece)| piece);
+        match done {
+            Ok(()) => Poll::Ready(piece.and_then(|piece| self.take(piece))),
+            Err(stop) => {
+                self.cut(stop);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    /// Takes the next event of the source; gives the piece that may go on now.
+    fn advance<E>(&mut self, event: Option<Result<Frame<Bytes>, E>>) -> Option<Bytes> {
+        let exchange = self.exchange.as_mut()?;
+        match event {
+            Some(Ok(frame)) => match self.pass.piece(frame.into_data().ok()?, exchange) {
+                Ok(Passed { piece, first: Some(first) }) => self.waiting = Some((first, piece)),
+                Ok(Passed { piece, first: None }) => return self.take(piece),
+                Err(stop) => self.cut(stop),
+            },
+            Some(Err(_)) => {
+                self.broken = Some(BrokenOff::Upstream);
+                self.ended_early(Outcome::Failed, "upstream", "salesforce broke off its answer".to_owned());
+                self.finish();
+            }
+            None => match self.pass.end(exchange) {
+                Ok(rest) => {
+                    let before = self.take(rest);
+                    self.finish();
+                    return before;
+                }
+                Err(stop) => self.cut(stop),
+            },
+        }
+        None
+    }
+}
+
 impl<B> Body for AnswerBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -154,68 +213,21 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let this = &mut *self;
         loop {
-            if let Some(recording) = &mut this.recording {
-                let recorded = ready!(recording.as_mut().poll(cx));
-                this.recording = None;
-                if let Err(unrecorded) = recorded {
-                    this.held = None;
-                    this.broken = Some(unrecorded.into());
-                }
+            ready!(this.poll_recording(cx));
+            if let Some(before) = ready!(this.poll_waiting(cx)) {
+                return Poll::Ready(Some(Ok(Frame::data(before))));
             }
-            if let Some((waiting, _)) = &mut this.waiting {
-                let done = ready!(waiting.as_mut().poll(cx));
-                let piece = this.waiting.take().map(|(_, piece)| piece);
-                match done {
-                    Ok(()) => {
-                        if let Some(before) = piece.and_then(|piece| this.take(piece)) {
-                            return Poll::Ready(Some(Ok(Frame::data(before))));
-                        }
-                    }
-                    Err(stop) => this.cut(stop),
-                }
+            if this.recording.is_some() {
+                continue;
             }
             let Some(source) = &mut this.source else {
-                if let Some(piece) = this.held.take() {
-                    return Poll::Ready(Some(Ok(Frame::data(piece))));
-                }
-                return Poll::Ready(this.broken.take().map(Err));
+                // What was held may go, and then the end: a good one, or one that the client cannot miss.
+                let piece = this.held.take().map(|piece| Ok(Frame::data(piece)));
+                return Poll::Ready(piece.or_else(|| this.broken.take().map(Err)));
             };
-            match ready!(Pin::new(source).poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    let Ok(piece) = frame.into_data() else { continue };
-                    let Some(exchange) = &mut this.exchange else { continue };
-                    match this.pass.piece(piece, exchange) {
-                        Ok(Passed { piece, first: Some(first) }) => this.waiting = Some((first, piece)),
-                        Ok(Passed { piece, first: None }) => {
-                            if let Some(before) = this.take(piece) {
-                                return Poll::Ready(Some(Ok(Frame::data(before))));
-                            }
-                        }
-                        Err(stop) => this.cut(stop),
-                    }
-                }
-                Some(Err(_)) => {
-                    this.broken = Some(BrokenOff::Upstream);
-                    this.ended_early(
-                        Outcome::Failed,
-                        "upstream",
-                        "salesforce broke off its answer".to_owned(),
-                    );
-                    this.finish();
-                }
-                None => {
-                    let Some(exchange) = &mut this.exchange else { continue };
-                    match this.pass.end(exchange) {
-                        Ok(rest) => {
-                            let before = this.take(rest);
-                            this.finish();
-                            if let Some(before) = before {
-                                return Poll::Ready(Some(Ok(Frame::data(before))));
-                            }
-                        }
-                        Err(stop) => this.cut(stop),
-                    }
-                }
+            let event = ready!(Pin::new(source).poll_frame(cx));
+            if let Some(before) = this.advance(event) {
+                return Poll::Ready(Some(Ok(Frame::data(before))));
             }
         }
     }

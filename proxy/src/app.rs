@@ -3,9 +3,11 @@
 mod reload;
 mod tasks;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
@@ -45,6 +47,8 @@ pub struct App {
     file: Option<PathBuf>,
     /// Resolves to a permission to accept, once the first schemas are loaded or given up.
     described: Arc<tokio::sync::Notify>,
+    /// When each org was last asked to describe itself.
+    loaded: HashMap<String, Instant>,
 }
 
 /// A Forcefield that runs inside this process, for `forcefield dev`.
@@ -101,6 +105,7 @@ impl App {
             strange,
             file,
             described: Arc::default(),
+            loaded: HashMap::new(),
         })
     }
 
@@ -108,7 +113,7 @@ impl App {
     ///
     /// # Errors
     /// When the process cannot be prepared.
-    pub fn serve(self, upgrade: bool) -> Result<()> {
+    pub fn serve(mut self, upgrade: bool) -> Result<()> {
         let config = Arc::clone(&self.service.live.load().config);
         let at_end = {
             let service = Arc::clone(&self.service);
@@ -135,9 +140,9 @@ impl App {
         }
         let work = move || -> crate::process::Work {
             Box::pin(async move {
-                self.first_schemas().await;
+                Box::pin(self.first_schemas()).await;
                 self.described.notify_one();
-                self.tasks().await;
+                Box::pin(self.tasks()).await;
             })
         };
         process.background(Background { name: "tasks", work: Box::new(work) });
@@ -192,7 +197,7 @@ impl Running {
     /// As [`App::wire`], and when the address is in use.
     pub async fn start(config: Config) -> Result<Self> {
         let address = config.listen.proxy.address;
-        let app = App::wire(config, None)?;
+        let mut app = App::wire(config, None)?;
         let listener = tokio::net::TcpListener::bind(address)
             .await
             .with_context(|| format!("listening on {address}"))?;
@@ -204,8 +209,8 @@ impl Running {
             move |arrival, request| Arc::clone(&service).handle(arrival, request)
         };
         tasks.spawn(Arc::clone(&front).accept(listener, handler));
-        app.first_schemas().await;
-        tasks.spawn(app.tasks());
+        Box::pin(app.first_schemas()).await;
+        tasks.spawn(Box::pin(app.tasks()));
         Ok(Self { address, service, front, tasks })
     }
 

@@ -210,13 +210,10 @@ impl ShutdownSignalWatch for Signals {
 /// The socket that the predecessor handed over, or a new one; noted for the successor either way.
 fn socket(name: &str, address: SocketAddr, fds: Option<&ListenFds>) -> std::io::Result<TcpListener> {
     let inherited = fds.and_then(|fds| fds.lock().get(name).copied());
-    let inherited = match inherited {
-        // SAFETY: Pingora received this descriptor for this process, keeps only its number, and no other service
-        // asks for this name, so that nothing else owns it.
-        #[expect(unsafe_code, reason = "a descriptor that was handed over comes as a number")]
-        Some(fd) => Some(unsafe { TcpListener::from_raw_fd(fd) }),
-        None => None,
-    };
+    // SAFETY: Pingora received this descriptor for this process, keeps only its number, and no other service asks for
+    // this name, so that nothing else owns it.
+    #[expect(unsafe_code, reason = "a descriptor that was handed over comes as a number")]
+    let inherited = inherited.map(|fd| unsafe { TcpListener::from_raw_fd(fd) });
     // A changed address is served, not the one before; port 0 is any port.
     let fits = |bound: &TcpListener| {
         bound

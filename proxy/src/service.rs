@@ -103,7 +103,7 @@ impl Service {
         let live = self.live.load(); // one snapshot for the whole request
         let peer = peer(arrival, &host.to_string())?;
         if let Some(route) = login::route(parts) {
-            return self.login(&live, route, (&peer, parts), body, exchange).await; // logins are answered here
+            return self.login((&live, route), (&peer, parts), body, exchange).await; // logins are answered here
         }
         let headers = headers(parts);
         let head = head(parts, &headers);
@@ -129,7 +129,7 @@ impl Service {
         let lease = self.limits.admit(&member.identity.name, &permit); // has it budget left
         let lease = lease.map_err(|exceeded| Refusal::Exceeded(member.identity.name.clone(), exceeded))?;
         let answer = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
-        self.reply(&member, permit, lease, answer, &host.base()).await // rows and bytes counted as they pass
+        self.reply(&member, permit, lease, (answer, &host.base())).await // rows and bytes counted as they pass
     }
 
     /// Writes down what is only in memory, before the process ends.
@@ -172,8 +172,7 @@ impl Service {
         member: &Member,
         permit: Permit,
         lease: Lease,
-        answer: Response<OrgBody>,
-        base: &str,
+        (answer, base): (Response<OrgBody>, &str),
     ) -> Result<Reply, Refusal> {
         let (mut head, body) = answer.into_parts();
         let plan = permit.answer();

@@ -207,8 +207,7 @@ impl Proxy {
         let form = [("grant_type", "client_credentials"), ("client_id", name), ("client_secret", SECRET)];
         let reply = anonymous.form("/services/oauth2/token", &form).await?;
         let json = reply.json();
-        let token = json["access_token"]
-            .as_str()
+        let token = json.pointer("/access_token").and_then(serde_json::Value::as_str)
             .with_context(|| format!("no token for {name}: {}", reply.text()))?;
         Ok(anonymous.with_token(token))
     }
@@ -380,8 +379,9 @@ fn collect(stream: impl AsyncRead + Unpin + Send + 'static, output: Arc<Mutex<St
 fn listener_address(line: &str, name: &str) -> Option<SocketAddr> {
     let json: serde_json::Value = serde_json::from_str(line).ok()?;
     let fields = json.get("fields").unwrap_or(&json);
-    let listening = fields["message"] == "listening" && fields["listener"] == name;
-    listening.then(|| fields["address"].as_str()?.parse().ok())?
+    let text = |field: &str| fields.get(field).and_then(serde_json::Value::as_str);
+    let listening = text("message") == Some("listening") && text("listener") == Some(name);
+    listening.then(|| text("address")?.parse().ok())?
 }
 
 fn file(name: &str, credential: &str, rest: &str) -> String {

@@ -3,6 +3,8 @@
 //! `cargo run --release -p forcefield-benches --bin end-to-end -- [ROUNDS] [REQUESTS]`, after
 //! `cargo build --release --bin forcefield`. Needs `nginx` and `h2load` (Debian: nginx-light, nghttp2-client).
 
+#![expect(clippy::print_stdout, reason = "its figures are for a person to read")]
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -43,8 +45,9 @@ async fn main() -> Result<()> {
     let client = Client::new(forcefield.address, &authority.pem(), None)?;
     let form = [("grant_type", "client_credentials"), ("client_id", "bench"), ("client_secret", SECRET)];
     let login = client.form("/services/oauth2/token", &form).await?;
-    let token = login.json()["access_token"].as_str().context("no token")?.to_owned();
-    let client = client.with_token(&token);
+    let token = login.json();
+    let token = token.pointer("/access_token").and_then(serde_json::Value::as_str).context("no token")?;
+    let client = client.with_token(token);
     let first = client.get(TARGET).await?;
     println!("answer of {} bytes, status {}", first.body.len(), first.status);
 
@@ -55,7 +58,7 @@ async fn main() -> Result<()> {
         // Alternating order, so that neither always runs on the warmer machine.
         for number in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
             let (Some(proxy), Some(cost)) = (proxies.get(number), costs.get_mut(number)) else { continue };
-            cost.push(load(proxy, &token, requests).await?);
+            cost.push(load(proxy, token, requests).await?);
         }
         let last: Vec<f64> = costs.iter().filter_map(|cost| cost.last().copied()).collect();
         println!(
@@ -163,9 +166,9 @@ async fn forcefield(folder: &Path, upstream: SocketAddr) -> Result<Proxy> {
     let started = Instant::now();
     while let Some(line) = lines.next_line().await? {
         let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        let fields = &json["fields"];
-        if fields["message"] == "listening" && fields["listener"] == "proxy" {
-            let address = fields["address"].as_str().unwrap_or_default().parse()?;
+        let text = |field: &str| json.pointer(&format!("/fields/{field}")).and_then(serde_json::Value::as_str);
+        if text("message") == Some("listening") && text("listener") == Some("proxy") {
+            let address = text("address").unwrap_or_default().parse()?;
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Ok(Proxy { name: "forcefield", address, child });
         }

@@ -1,6 +1,6 @@
 //! What goes on beside the requests: schemas loaded and refreshed, files watched, state pruned, the day changed.
 
-use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,6 @@ impl App {
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut loaded: HashMap<String, Instant> = HashMap::new();
         loop {
             tokio::select! {
                 _ = hangup.recv() => self.reload(),
@@ -37,33 +36,33 @@ impl App {
                     self.reload();
                 }
                 Some(org) = self.strange.recv() => {
-                    if loaded.get(&org).is_none_or(|at| at.elapsed() > AGAIN) {
-                        loaded.insert(org.clone(), Instant::now());
+                    if self.is_older_than(&org, AGAIN) {
                         self.load_schema(&org).await;
                     }
                 }
-                _ = ticks.tick() => self.tick(&mut loaded).await,
+                _ = ticks.tick() => self.tick().await,
             }
         }
     }
 
     /// Loads the schemas of orgs that have never described themselves, before anything is asked: until then their
     /// custom objects and fields do not exist. Bounded, so that an org that is down does not keep the others waiting.
-    pub(super) async fn first_schemas(&self) {
+    pub(super) async fn first_schemas(&mut self) {
         let live = self.service.live.load();
         let orgs: Vec<String> =
             live.config.orgs.keys().filter(|org| !self.schemas.has(org)).cloned().collect();
-        let load_all = async {
+        self.loaded.extend(orgs.iter().map(|org| (org.clone(), Instant::now())));
+        let load_all = Box::pin(async {
             for org in &orgs {
                 self.load_schema(org).await;
             }
-        };
+        });
         if tokio::time::timeout(FIRST, load_all).await.is_err() {
             warn!("not every org has described itself yet; serving with the objects that every org has");
         }
     }
 
-    async fn tick(&self, loaded: &mut HashMap<String, Instant>) {
+    async fn tick(&mut self) {
         let service = &self.service;
         let live = service.live.load();
         if live.today() != today() {
@@ -74,15 +73,27 @@ impl App {
         }
         let orgs: Vec<String> = live.config.orgs.keys().cloned().collect();
         for org in &orgs {
-            if loaded.get(org).is_none_or(|at| at.elapsed() > REFRESH) {
-                loaded.insert(org.clone(), Instant::now());
+            if self.is_older_than(org, REFRESH) {
                 self.load_schema(org).await;
             }
         }
     }
 
+    /// Whether an org was last described longer ago than this; it is described anew then.
+    fn is_older_than(&mut self, org: &str, age: Duration) -> bool {
+        let older = self.loaded.get(org).is_none_or(|at| at.elapsed() > age);
+        if older {
+            self.loaded.insert(org.to_owned(), Instant::now());
+        }
+        older
+    }
+
     /// Loads an org's schema with the credential of the first of its integrations, by name, that can.
-    async fn load_schema(&self, org: &str) {
+    fn load_schema<'a>(&'a self, org: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        Box::pin(self.load_schema_with_any(org))
+    }
+
+    async fn load_schema_with_any(&self, org: &str) {
         let live = self.service.live.load();
         let of_org = |member: &&Arc<Member>| member.org.name == org;
         let mut members: Vec<Arc<Member>> = live.members().filter(of_org).cloned().collect();
@@ -90,7 +101,7 @@ impl App {
         members.truncate(TRIES);
         let mut last = None;
         for member in members {
-            match self.described(&member).await {
+            match Box::pin(self.described(&member)).await {
                 Ok(schema) => return self.put_in_force(org, schema),
                 Err(error) => last = Some(error),
             }
@@ -120,7 +131,7 @@ impl App {
     }
 
     async fn describe(&self, member: &Member, permit: Permit) -> Result<Bytes, SchemaError> {
-        let answer = self.service.send_own(member, &permit).await;
+        let answer = Box::pin(self.service.send_own(member, &permit)).await;
         let answer = answer.map_err(|refusal| SchemaError::NoAnswer(refusal.to_string()))?;
         if !answer.status().is_success() {
             return Err(SchemaError::NoAnswer(format!("status {}", answer.status())));

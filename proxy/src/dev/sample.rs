@@ -84,38 +84,33 @@ pub(super) const STEPS: &[Step] = &[
     allowed(
         "crm-sync",
         "lists what it may see",
-        "GET",
-        "/services/data/v62.0/sobjects",
-        "\"Invoice__c\"",
-        "\"CaseComment\"",
+        ("GET", "/services/data/v62.0/sobjects"),
+        ("\"Invoice__c\"", "\"CaseComment\""),
     ),
     allowed(
         "crm-sync",
         "queries accounts with their contacts",
-        "GET",
-        "/services/data/v62.0/query?q=SELECT+Name,+(SELECT+LastName+FROM+Contacts)+FROM+Account+LIMIT+3",
-        "\"Contacts\"",
-        "CANARY",
+        (
+            "GET",
+            "/services/data/v62.0/query?q=SELECT+Name,+(SELECT+LastName+FROM+Contacts)+FROM+Account+LIMIT+3",
+        ),
+        ("\"Contacts\"", "CANARY"),
     ),
     Step {
         body: Some((JSON, r#"{"Name":"I-1","Status__c":"Open","Amount__c":12.5}"#)),
         ..allowed(
             "crm-sync",
             "upserts an invoice by its own key",
-            "PATCH",
-            "/services/data/v62.0/sobjects/Invoice__c/ExtId__c/DEV-1",
-            "",
-            "CANARY",
+            ("PATCH", "/services/data/v62.0/sobjects/Invoice__c/ExtId__c/DEV-1"),
+            ("", "CANARY"),
         )
     }
     .answers(201),
     allowed(
         "crm-sync",
         "reads a contact: the answer is cut to the grant",
-        "GET",
-        "/services/data/v62.0/query?q=SELECT+FIELDS(ALL)+FROM+Contact+LIMIT+2",
-        "LastName",
-        "SSN__c",
+        ("GET", "/services/data/v62.0/query?q=SELECT+FIELDS(ALL)+FROM+Contact+LIMIT+2"),
+        ("LastName", "SSN__c"),
     ),
     refused(
         "crm-sync",
@@ -126,10 +121,8 @@ pub(super) const STEPS: &[Step] = &[
     allowed(
         "dashboard",
         "counts accounts: only European ones are counted",
-        "GET",
-        "/services/data/v62.0/query?q=SELECT+Name,+Region__c+FROM+Account",
-        "\"EU\"",
-        "\"US\"",
+        ("GET", "/services/data/v62.0/query?q=SELECT+Name,+Region__c+FROM+Account"),
+        ("\"EU\"", "\"US\""),
     ),
     refused(
         "dashboard",
@@ -140,20 +133,16 @@ pub(super) const STEPS: &[Step] = &[
     allowed(
         "chatbot",
         "reads the cases it may read",
-        "GET",
-        "/services/data/v62.0/query?q=SELECT+CaseNumber,+Subject+FROM+Case+LIMIT+5",
-        "CaseNumber",
-        "CANARY",
+        ("GET", "/services/data/v62.0/query?q=SELECT+CaseNumber,+Subject+FROM+Case+LIMIT+5"),
+        ("CaseNumber", "CANARY"),
     ),
     Step {
         body: Some((JSON, r#"{"Subject":"Hello","Origin":"Web"}"#)),
         ..allowed(
             "chatbot",
             "opens a case",
-            "POST",
-            "/services/data/v62.0/sobjects/Case",
-            "\"success\":true",
-            "CANARY",
+            ("POST", "/services/data/v62.0/sobjects/Case"),
+            ("\"success\":true", "CANARY"),
         )
     }
     .answers(201),
@@ -186,10 +175,8 @@ pub(super) const STEPS: &[Step] = &[
 const fn allowed(
     identity: &'static str,
     title: &'static str,
-    method: &'static str,
-    target: &'static str,
-    contains: &'static str,
-    lacks: &'static str,
+    (method, target): (&'static str, &'static str),
+    (contains, lacks): (&'static str, &'static str),
 ) -> Step {
     Step { identity, title, method, target, body: None, status: 200, contains, lacks }
 }

@@ -8,22 +8,25 @@ use bytes::{Bytes, BytesMut};
 /// Replaces addresses in one body.
 #[derive(Debug)]
 pub struct Rewriter {
-    rules: Vec<(Box<[u8]>, Box<[u8]>)>,
+    rules: Vec<Rule>,
     longest: usize,
     kept: BytesMut,
 }
+
+/// One address in one spelling, and what stands in its place.
+type Rule = (Box<[u8]>, Box<[u8]>);
 
 impl Rewriter {
     /// Replaces each of `from` by `to`; all are base URLs without a trailing slash.
     #[must_use]
     pub fn new<'a>(from: impl IntoIterator<Item = &'a str>, to: &str) -> Self {
-        let mut rules = Vec::new();
+        let mut rules: Vec<Rule> = Vec::new();
         for base in from {
             for (old, new) in [(base.to_owned(), to.to_owned()), (escaped(base), escaped(to))] {
                 rules.push((old.into_bytes().into(), new.into_bytes().into()));
             }
         }
-        let longest = rules.iter().map(|(old, _): &(Box<[u8]>, _)| old.len()).max().unwrap_or(1);
+        let longest = rules.iter().map(|(old, _)| old.len()).max().unwrap_or(1);
         Self { rules, longest, kept: BytesMut::new() }
     }
 

@@ -35,8 +35,7 @@ impl Service {
     /// Answers a login endpoint.
     pub(super) async fn login(
         self: &Arc<Self>,
-        live: &Arc<Snapshot>,
-        route: Route,
+        (live, route): (&Arc<Snapshot>, Route),
         (peer, parts): (&Peer, &Parts),
         body: Incoming,
         exchange: &mut Exchange,

@@ -6,7 +6,7 @@ use proptest::{prop_assert, prop_assert_eq};
 use super::corpus::readable;
 use super::random::{Random, condition, query, text};
 use super::{fields, org, resolved_in};
-use crate::soql::{Edits, ResolvedCondition, parse, parse_condition, parse_order_by};
+use crate::soql::{Edits, Resolved, ResolvedCondition, parse, parse_condition, parse_order_by};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
@@ -38,6 +38,10 @@ proptest! {
         let pieces = query(&mut random);
         let (plain, odd) = (text(&pieces, None), text(&pieces, Some(&mut random)));
         let (plain, odd) = (resolved_in(&plain, 60), resolved_in(&odd, 60));
+        if is_too_wide(&plain) {
+            prop_assert!(is_too_wide(&odd), "{:?}", odd);
+            return Ok(());
+        }
         prop_assert!(plain.is_ok(), "{:?}", plain);
         prop_assert!(odd.is_ok(), "{:?}", odd);
         let (plain, odd) = (plain.unwrap(), odd.unwrap());
@@ -49,7 +53,11 @@ proptest! {
     fn a_narrowed_query_touches_what_it_did_and_what_was_joined(seed in any::<u64>()) {
         let mut random = Random::new(seed);
         let asked = text(&query(&mut random), Some(&mut random));
-        let asked = resolved_in(&asked, 60).unwrap();
+        let asked = resolved_in(&asked, 60);
+        if is_too_wide(&asked) {
+            return Ok(());
+        }
+        let asked = asked.unwrap();
         let joined: Vec<(usize, ResolvedCondition)> = asked.places().iter().enumerate().map(|(number, place)| {
             let name = org().object(place.object).name();
             let written = text(&condition(&mut random, name), Some(&mut random));
@@ -60,6 +68,9 @@ proptest! {
         let edits = Edits { conditions: joined.iter().map(|(number, condition)| (*number, condition)).collect(), ..Edits::default() };
         if let Ok(narrowed) = asked.narrowed(&edits) {
             let again = resolved_in(&narrowed, 60);
+            if is_too_wide(&again) {
+                return Ok(());
+            }
             prop_assert!(again.is_ok(), "{narrowed}: {again:?}");
             let again = again.unwrap();
             let mut expected = fields(asked.accesses());
@@ -80,8 +91,13 @@ proptest! {
         let mut random = Random::new(seed);
         let parsed = parse(&text(&query(&mut random), Some(&mut random))).unwrap();
         let redacted = parsed.redacted();
-        prop_assert!(!redacted.contains('\'') && !redacted.contains("5000") && !redacted.contains("2024"), "{}", redacted);
+        prop_assert!(!redacted.contains('\'') && !redacted.contains("USD5000") && !redacted.contains("2024-"), "{}", redacted);
     }
+}
+
+/// Whether a query goes through more parents than one query can: the generator does not count them.
+fn is_too_wide(resolved: &Result<Resolved, String>) -> bool {
+    resolved.as_ref().is_err_and(|problem| problem.contains("more than 55 parent relationships"))
 }
 
 /// What the fuzz target holds of any text, on many small changes of the corpus.
