@@ -207,7 +207,9 @@ impl Proxy {
         let form = [("grant_type", "client_credentials"), ("client_id", name), ("client_secret", SECRET)];
         let reply = anonymous.form("/services/oauth2/token", &form).await?;
         let json = reply.json();
-        let token = json.pointer("/access_token").and_then(serde_json::Value::as_str)
+        let token = json
+            .pointer("/access_token")
+            .and_then(serde_json::Value::as_str)
             .with_context(|| format!("no token for {name}: {}", reply.text()))?;
         Ok(anonymous.with_token(token))
     }

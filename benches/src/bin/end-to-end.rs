@@ -166,7 +166,8 @@ async fn forcefield(folder: &Path, upstream: SocketAddr) -> Result<Proxy> {
     let started = Instant::now();
     while let Some(line) = lines.next_line().await? {
         let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        let text = |field: &str| json.pointer(&format!("/fields/{field}")).and_then(serde_json::Value::as_str);
+        let text =
+            |field: &str| json.pointer(&format!("/fields/{field}")).and_then(serde_json::Value::as_str);
         if text("message") == Some("listening") && text("listener") == Some("proxy") {
             let address = text("address").unwrap_or_default().parse()?;
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
