@@ -36,6 +36,7 @@ pub enum SchemaError {
 pub struct Loading {
     names: Vec<String>,
     builder: SchemaBuilder,
+    described: usize,
 }
 
 impl Loading {
@@ -45,7 +46,7 @@ impl Loading {
     /// When the answer is not such a list.
     pub fn of(listed: &Bytes) -> Result<Self, SchemaError> {
         let names = listed_objects(listed)?.into_iter().map(|object| object.name).collect();
-        Ok(Self { names, builder: SchemaBuilder::default() })
+        Ok(Self { names, builder: SchemaBuilder::default(), described: 0 })
     }
 
     /// The descriptions to ask for next; `None` when all were asked for.
@@ -61,7 +62,9 @@ impl Loading {
     /// # Errors
     /// When it is not one: half a schema is worse than the one before.
     pub fn take(&mut self, described: &Bytes) -> Result<(), SchemaError> {
-        self.builder.distinct(ObjectSpec::from_describe_batch(described)?);
+        let objects = ObjectSpec::from_describe_batch(described)?;
+        self.described += objects.len();
+        self.builder.distinct(objects);
         Ok(())
     }
 
@@ -70,8 +73,7 @@ impl Loading {
     /// # Errors
     /// When no object was described.
     pub fn finish(self) -> Result<Schema, SchemaError> {
-        let schema = self.builder.build();
-        if schema.is_empty() { Err(SchemaError::Empty) } else { Ok(schema) }
+        if self.described == 0 { Err(SchemaError::Empty) } else { Ok(self.builder.build()) }
     }
 }
 
