@@ -124,9 +124,9 @@ impl Service {
         let (head, body) = answer.into_parts();
         let read = Limited::new(body, FAULT).collect().await;
         let bytes = read.map_err(|error| Refusal::NotPassed(error.to_string()))?.to_bytes();
-        let refused = |code: &[u8]| memchr::memmem::find(&bytes, code).is_some();
+        let refused = REFUSED.iter().any(|code| memchr::memmem::find(&bytes, code.as_bytes()).is_some());
         let mut answer = Response::from_parts(head, Either::Right(Full::new(bytes.clone())));
-        if refused(b"INVALID_SESSION_ID") || refused(b"InvalidSessionId") {
+        if refused {
             *answer.status_mut() = StatusCode::UNAUTHORIZED;
         }
         Ok(answer)
@@ -138,5 +138,12 @@ fn no_credential(error: CredentialError) -> Refusal {
 }
 
 const ONE_SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+/// How SOAP and Bulk 1.0 say that a session is refused: as a code, so that a text that a caller chose is not one.
+const REFUSED: [&str; 4] = [
+    "INVALID_SESSION_ID</faultcode>",
+    "<exceptionCode>InvalidSessionId</exceptionCode>",
+    "\"exceptionCode\":\"InvalidSessionId\"",
+    "\"exceptionCode\" : \"InvalidSessionId\"",
+];
 /// The largest fault that is searched for a refused session.
 const FAULT: usize = 1 << 20;
