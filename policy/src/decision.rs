@@ -1,13 +1,17 @@
 //! The decision: grants and a request in, a permit or a denial out.
 
+mod asked;
 mod check;
 mod denial;
 mod describe;
 mod handles;
 mod narrow;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
+use asked::Asked;
 pub use denial::{Denial, Reason};
 
 use crate::grant::{Enforcement, Grants};
@@ -15,6 +19,7 @@ use crate::names::ApiVersion;
 use crate::request::{
     Answer, Api, Body, Handle, JobOrigin, Method, Need, Operations, Origin, Reading, Request, Template, What,
 };
+use crate::schema::Schema;
 
 /// Proof that [`decide`] allowed a request, and the request in the form in which it may be sent.
 ///
@@ -37,10 +42,9 @@ pub struct Permit {
     body: PermitBody,
     answer: Answer,
     export: bool,
-    reading: Reading,
+    asked: Asked,
     job: Option<JobOrigin>,
     handles: Vec<Handle>,
-    shapes: Vec<String>,
     narrowings: Vec<Narrowing>,
     overlooked: Option<Denial>,
 }
@@ -79,7 +83,6 @@ pub fn decide(grants: &Grants, request: Request, origins: &[Option<Origin>]) -> 
     if let Some(version) = versions.find(|version| !grants.versions().contains(**version)).copied() {
         return Err(Denial { part: None, reason: Reason::Version(version) });
     }
-    let reading = Reading::of(&request.needs, grants.schema());
     let handles = request.handles().cloned().collect();
     let mut origins = origins.iter();
     let mut outcome = Outcome::default();
@@ -91,14 +94,13 @@ pub fn decide(grants: &Grants, request: Request, origins: &[Option<Origin>]) -> 
         let filling = fill(grants, need, origin, request.export, &mut outcome)?;
         outcome.fillings.push(filling);
     }
-    Ok(permit(request, reading, handles, outcome))
+    Ok(permit(request, grants.schema(), handles, outcome))
 }
 
 /// What deciding the needs of a request gave so far.
 #[derive(Default)]
 struct Outcome {
     fillings: Vec<Option<String>>,
-    shapes: Vec<String>,
     narrowings: Vec<Narrowing>,
     overlooked: Option<Denial>,
 }
@@ -113,7 +115,6 @@ fn fill(
 ) -> Result<Option<String>, Denial> {
     let decided = check::exportable(grants, &need.what, export)
         .and_then(|()| narrow::need(grants, &need.what, origin, &mut outcome.narrowings));
-    outcome.shapes.extend(narrow::shape(&need.what));
     match decided {
         Ok(filling) => Ok(filling),
         Err(reason) => {
@@ -127,8 +128,8 @@ fn fill(
     }
 }
 
-fn permit(request: Request, reading: Reading, handles: Vec<Handle>, outcome: Outcome) -> Permit {
-    let Outcome { fillings, shapes, narrowings, overlooked } = outcome;
+fn permit(request: Request, schema: &Arc<Schema>, handles: Vec<Handle>, outcome: Outcome) -> Permit {
+    let Outcome { fillings, narrowings, overlooked } = outcome;
     let written =
         |template: Template| template.fill(|need| fillings.get(need).and_then(Option::as_deref)).parts;
     let draft = request.draft;
@@ -148,10 +149,9 @@ fn permit(request: Request, reading: Reading, handles: Vec<Handle>, outcome: Out
         body,
         answer: request.answer,
         export: request.export,
-        reading,
+        asked: Asked::new(request.needs, Arc::clone(schema)),
         job: request.job,
         handles,
-        shapes,
         narrowings,
         overlooked,
     }
@@ -231,10 +231,10 @@ impl Permit {
         self.export
     }
 
-    /// The objects and fields it touches.
+    /// The objects and fields it touches. Worked out when it is first asked for.
     #[must_use]
     pub fn reading(&self) -> &Reading {
-        &self.reading
+        self.asked.reading()
     }
 
     /// The handles that it uses.
@@ -246,13 +246,13 @@ impl Permit {
     /// What the ledger has to keep when the answer gives out a handle.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        Origin { job: self.job.clone(), ..self.reading.origin() }
+        Origin { job: self.job.clone(), ..self.reading().origin() }
     }
 
-    /// Its queries and searches with every literal redacted, for the record.
+    /// Its queries and searches with every literal redacted, for the record. Worked out when they are first asked for.
     #[must_use]
     pub fn shapes(&self) -> &[String] {
-        &self.shapes
+        self.asked.shapes()
     }
 
     /// How it was made narrower than it was asked.

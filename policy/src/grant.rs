@@ -61,7 +61,7 @@ impl Grants {
 
     /// The schema that its objects and fields are numbered by: the one to classify requests with.
     #[must_use]
-    pub fn schema(&self) -> &Schema {
+    pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
     }
 

@@ -1,12 +1,14 @@
 //! The two requests that Forcefield makes for itself: what the org's objects are. No record data comes back.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::asked::Asked;
 use super::{Permit, PermitBody};
 use crate::names::{ApiVersion, is_api_name};
-use crate::request::{Answer, Api, Method, Operation, Reading};
+use crate::request::{Answer, Api, Method, Named, Needs, Operation, What};
 
 impl Permit {
     /// The list of all objects.
@@ -45,10 +47,9 @@ impl Permit {
             body,
             answer: Answer::PLAIN,
             export: false,
-            reading: Reading::default(),
+            asked: Asked::new(Needs::new(What::Named(Named::DescribeGlobal)), Arc::default()),
             job: None,
             handles: Vec::new(),
-            shapes: Vec::new(),
             narrowings: Vec::new(),
             overlooked: None,
         }
