@@ -130,13 +130,14 @@ fn fill(
 
 fn permit(request: Request, schema: &Arc<Schema>, handles: Vec<Handle>, outcome: Outcome) -> Permit {
     let Outcome { fillings, narrowings, overlooked } = outcome;
-    let written =
-        |template: Template| template.fill(|need| fillings.get(need).and_then(Option::as_deref)).parts;
+    let written = |template: Template| template.fill(|need| fillings.get(need).and_then(Option::as_deref));
     let draft = request.draft;
-    let target = String::from_utf8_lossy(&written(draft.target).concat()).into_owned();
+    let target = written(draft.target).into_text();
     let body = match draft.body {
         Body::Empty => PermitBody::Empty,
-        Body::Whole(template) => PermitBody::Whole(written(template).into_iter().map(Bytes::from).collect()),
+        Body::Whole(template) => {
+            PermitBody::Whole(written(template).parts.into_iter().map(Bytes::from).collect())
+        }
         Body::Streamed => PermitBody::Streamed,
     };
     Permit {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use door::{Api, Operation, Operations};
 pub(crate) use draft::percent_encode;
-pub use draft::{Body, Draft, Encoding, Method, Piece, Template};
+pub use draft::{Body, Draft, Encoding, Method, Template};
 pub use head::{Head, RepeatedHeader};
 pub use reading::Reading;
 

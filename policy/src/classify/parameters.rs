@@ -27,7 +27,7 @@ impl<'a> Parameters<'a> {
             if pair.contains(';') {
                 return Err(odd(&name, "`;` must be percent-encoded"));
             }
-            let value = percent_decode(value, Plus::IsSpace).filter(|value| !value.chars().any(is_odd));
+            let value = percent_decode(value, Plus::IsSpace).filter(|value| !is_odd(value));
             let value = value.ok_or_else(|| odd(&name, "a value of percent-encoded UTF-8 text"))?;
             pairs.push((name, value));
         }
@@ -118,8 +118,12 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-fn is_odd(character: char) -> bool {
-    character.is_control() && !matches!(character, '\t' | '\r' | '\n')
+/// Whether a value holds a control character other than those of text.
+fn is_odd(value: &str) -> bool {
+    let control =
+        |odd: bool, byte: u8| odd | (byte.is_ascii_control() & !matches!(byte, b'\t' | b'\r' | b'\n'));
+    value.bytes().fold(false, control)
+        || !value.is_ascii() && value.chars().any(|character| character.is_control() && !character.is_ascii())
 }
 
 fn odd(name: &str, what: &str) -> Unclear {

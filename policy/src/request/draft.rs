@@ -43,17 +43,18 @@ pub enum Body {
     Streamed,
 }
 
-/// Text with holes.
+/// Text with gaps.
 #[derive(Debug, Default)]
 pub struct Template {
-    pieces: Vec<Piece>,
+    /// What is sent as it stands.
+    text: Vec<u8>,
+    /// Where something goes in between, in order, by positions in the text.
+    gaps: Vec<(usize, Gap)>,
 }
 
-/// A piece of a template.
+/// What goes into a gap of a template.
 #[derive(Debug)]
-pub enum Piece {
-    /// Bytes that are sent as they stand.
-    Text(Box<[u8]>),
+enum Gap {
     /// What the decision writes for one of the request's needs.
     Hole {
         /// The number of the need in [`super::Needs`].
@@ -131,64 +132,79 @@ impl fmt::Display for Method {
 impl Template {
     /// Adds text as it is.
     pub fn text(&mut self, text: impl AsRef<[u8]>) -> &mut Self {
-        self.pieces.push(Piece::Text(text.as_ref().into()));
+        self.text.extend_from_slice(text.as_ref());
         self
     }
 
     /// Adds a hole for the need with this number.
     pub fn hole(&mut self, need: usize, before: &'static str, encoding: Encoding) -> &mut Self {
-        self.pieces.push(Piece::Hole { need, before, encoding });
-        self
+        self.gap(Gap::Hole { need, before, encoding })
     }
 
     /// Adds the place of the org's session.
     pub fn session(&mut self) -> &mut Self {
-        self.pieces.push(Piece::Session);
+        self.gap(Gap::Session)
+    }
+
+    fn gap(&mut self, gap: Gap) -> &mut Self {
+        self.gaps.push((self.text.len(), gap));
         self
     }
 
     /// Adds a part's template, whose needs were appended to the envelope's from number `first` on.
     pub fn embed(&mut self, part: Self, first: usize) -> &mut Self {
-        self.pieces.extend(part.pieces.into_iter().map(|piece| match piece {
-            Piece::Hole { need, before, encoding } => Piece::Hole { need: need + first, before, encoding },
-            Piece::Text(text) => Piece::Text(text),
-            Piece::Session => Piece::Session,
+        let start = self.text.len();
+        self.text.extend_from_slice(&part.text);
+        self.gaps.extend(part.gaps.into_iter().map(|(at, gap)| match gap {
+            Gap::Hole { need, before, encoding } => {
+                (start + at, Gap::Hole { need: need + first, before, encoding })
+            }
+            Gap::Session => (start + at, Gap::Session),
         }));
         self
     }
 
-    /// The pieces, in order.
-    #[must_use]
-    pub fn pieces(&self) -> &[Piece] {
-        &self.pieces
-    }
-
     /// Writes the template; `fill` gives the text of a hole, or `None` for nothing at all.
     pub(crate) fn fill<'a>(self, fill: impl Fn(usize) -> Option<&'a str>) -> Filled {
-        let mut parts = vec![Vec::new()];
-        for piece in self.pieces {
-            let Some(out) = parts.last_mut() else { continue };
-            match piece {
-                Piece::Text(text) if out.is_empty() => *out = text.into_vec(),
-                Piece::Text(text) => out.extend_from_slice(&text),
-                Piece::Hole { need, before, encoding } => {
+        if self.gaps.is_empty() {
+            return Filled { parts: vec![self.text] };
+        }
+        let (mut parts, mut from) = (Vec::with_capacity(1), 0);
+        let mut out = Vec::with_capacity(self.text.len());
+        for (at, gap) in self.gaps {
+            out.extend_from_slice(self.text.get(from..at).unwrap_or_default());
+            from = at;
+            match gap {
+                Gap::Hole { need, before, encoding } => {
                     if let Some(text) = fill(need) {
                         out.extend_from_slice(before.as_bytes());
-                        encoding.write(text, out);
+                        encoding.write(text, &mut out);
                     }
                 }
-                Piece::Session => parts.push(Vec::new()),
+                Gap::Session => parts.push(std::mem::take(&mut out)),
             }
         }
+        out.extend_from_slice(self.text.get(from..).unwrap_or_default());
+        parts.push(out);
         Filled { parts }
     }
 }
 
-impl<T: AsRef<[u8]>> From<T> for Template {
-    fn from(text: T) -> Self {
-        let mut template = Self::default();
-        template.text(text);
-        template
+impl From<Vec<u8>> for Template {
+    fn from(text: Vec<u8>) -> Self {
+        Self { text, gaps: Vec::new() }
+    }
+}
+
+impl From<&[u8]> for Template {
+    fn from(text: &[u8]) -> Self {
+        Self::from(text.to_vec())
+    }
+}
+
+impl From<&str> for Template {
+    fn from(text: &str) -> Self {
+        Self::from(text.as_bytes())
     }
 }
 
@@ -197,6 +213,15 @@ impl<T: AsRef<[u8]>> From<T> for Template {
 pub(crate) struct Filled {
     /// Where there are several, the session goes between each two.
     pub(crate) parts: Vec<Vec<u8>>,
+}
+
+impl Filled {
+    /// The whole as text, without a session in it.
+    pub(crate) fn into_text(mut self) -> String {
+        let whole = if self.parts.len() == 1 { self.parts.pop() } else { None };
+        String::from_utf8(whole.unwrap_or_else(|| self.parts.concat()))
+            .unwrap_or_else(|odd| String::from_utf8_lossy(odd.as_bytes()).into_owned())
+    }
 }
 
 // === impl Encoding ===
@@ -218,14 +243,33 @@ impl Encoding {
 pub(crate) fn percent_encode(text: &str, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(byte);
-        } else {
-            out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
-        }
+    let reserved = |byte: &u8| !UNRESERVED.get(usize::from(*byte)).copied().unwrap_or(false);
+    out.reserve(text.len() + text.len() / 2);
+    let mut rest = text.as_bytes();
+    while let Some((plain, (byte, behind))) = rest
+        .iter()
+        .position(reserved)
+        .and_then(|at| rest.split_at_checked(at))
+        .and_then(|(plain, behind)| Some((plain, behind.split_first()?)))
+    {
+        out.extend_from_slice(plain);
+        out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+        rest = behind;
     }
+    out.extend_from_slice(rest);
 }
+
+/// Which bytes stand for themselves.
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which reports an index out of range")]
+static UNRESERVED: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    table
+};
 
 /// Percent-encodes all but references, which are made of `@{`, letters, digits, `_ . [ ]`, and `}`.
 fn percent_encode_around_references(text: &str, out: &mut Vec<u8>) {
