@@ -98,7 +98,10 @@ pub fn classify(schema: &Schema, head: &Head<'_>, body: &[u8]) -> Result<Request
     let use_ = doors::body_use(&call);
     let call = call.with_body(head, body, use_)?;
     let mut request = doors::read(&call)?;
-    if call.root == Root::Data {
+    let Call { root, mut headers, .. } = call;
+    headers.append(&mut request.draft.headers);
+    request.draft.headers = headers;
+    if root == Root::Data {
         settle_accept(&mut request);
     }
     Ok(request)
@@ -122,16 +125,16 @@ fn settle_accept(request: &mut Request) {
 }
 
 impl Root {
-    /// The tree of a path, and how many of its segments name the tree.
-    fn of(names: &[&str]) -> (Self, usize) {
-        match names {
-            ["services", "data", ..] => (Self::Data, 2),
-            ["services", "async", ..] => (Self::Async, 2),
-            ["services", "Soap", ..] => (Self::Soap, 2),
-            ["services", "apexrest", ..] => (Self::ApexRest, 2),
-            ["services", "oauth2", ..] => (Self::OAuth, 2),
-            ["cometd", ..] => (Self::Cometd, 1),
-            ["id", ..] => (Self::Identity, 1),
+    /// The tree of a path by its first two segments, and how many of them name the tree.
+    fn of(first: &str, second: &str) -> (Self, usize) {
+        match (first, second) {
+            ("services", "data") => (Self::Data, 2),
+            ("services", "async") => (Self::Async, 2),
+            ("services", "Soap") => (Self::Soap, 2),
+            ("services", "apexrest") => (Self::ApexRest, 2),
+            ("services", "oauth2") => (Self::OAuth, 2),
+            ("cometd", _) => (Self::Cometd, 1),
+            ("id", _) => (Self::Identity, 1),
             _ => (Self::Web, 0),
         }
     }

@@ -118,7 +118,7 @@ fn fill(
     match decided {
         Ok(filling) => Ok(filling),
         Err(reason) => {
-            let denial = Denial { part: need.part.clone(), reason };
+            let denial = Denial { part: need.part.as_deref().map(Into::into), reason };
             if grants.enforcement() == Enforcement::Enforce || !denial.reason.can_be_observed() {
                 return Err(denial);
             }

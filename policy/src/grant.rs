@@ -4,7 +4,6 @@ mod compile;
 mod fields;
 mod pattern;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use compile::{AllowSpec, FieldsSpec, GrantProblem, GrantsSpec};
@@ -22,7 +21,8 @@ pub struct Grants {
     identity: IdentityName,
     schema: Arc<Schema>,
     versions: ApiVersions,
-    objects: HashMap<ObjectId, Grant>,
+    /// Sorted by object.
+    objects: Box<[(ObjectId, Grant)]>,
     named: Vec<Named>,
     patterns: Vec<Pattern>,
     exports: Vec<ObjectId>,
@@ -80,7 +80,8 @@ impl Grants {
     /// The grant on an object, if there is one.
     #[must_use]
     pub fn on(&self, object: ObjectId) -> Option<&Grant> {
-        self.objects.get(&object)
+        let at = self.objects.binary_search_by_key(&object, |(known, _)| *known).ok()?;
+        self.objects.get(at).map(|(_, grant)| grant)
     }
 
     /// The objects with a grant of any sort.

@@ -11,6 +11,7 @@ mod head;
 mod reading;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +61,7 @@ pub struct Needs {
 #[derive(Debug)]
 pub struct Need {
     /// The part of an envelope that needs it, such as `compositeRequest[2]`; `None` outside envelopes.
-    pub part: Option<Box<str>>,
+    pub part: Option<Arc<str>>,
     /// What it is.
     pub what: What,
 }

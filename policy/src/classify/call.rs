@@ -104,10 +104,10 @@ impl<'a> Call<'a> {
 
     /// Finds the tree that the path is in, and takes its root and version off the segments.
     fn find_root(&mut self) -> Result<(), Unclear> {
-        let names: Vec<&str> = self.names();
-        let (root, taken) = Root::of(&names);
-        if root == Root::Data && names.len() > taken {
-            let version = names.get(taken).and_then(|segment| ApiVersion::from_segment(segment).ok());
+        let name = |at: usize| self.segments.get(at).and_then(Segment::name).unwrap_or_default();
+        let (root, taken) = Root::of(name(0), name(1));
+        if root == Root::Data && self.segments.len() > taken {
+            let version = ApiVersion::from_segment(name(taken)).ok();
             let version = version.ok_or_else(|| {
                 Unclear::new(UnclearKind::Door, Place::Path, "a version is written like `v62.0`")
             })?;

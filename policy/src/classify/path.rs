@@ -146,21 +146,18 @@ pub(crate) fn percent_decode(raw: &str, plus: Plus) -> Option<Cow<'_, str>> {
     if !raw.bytes().any(changes) {
         return Some(Cow::Borrowed(raw));
     }
-    let mut decoded = Vec::with_capacity(raw.len());
-    let mut rest = raw.as_bytes();
-    while let Some((plain, behind)) =
-        rest.iter().position(|byte| changes(*byte)).and_then(|at| rest.split_at_checked(at))
-    {
-        decoded.extend_from_slice(plain);
-        let (byte, behind) = match behind {
-            [b'+', behind @ ..] => (b' ', behind),
-            [_, high, low, behind @ ..] => (hex(*high)? << 4 | hex(*low)?, behind),
-            _ => return None,
+    let mut decoded = vec![0; raw.len()];
+    let (mut bytes, mut length) = (raw.bytes(), 0);
+    for slot in &mut decoded {
+        let Some(byte) = bytes.next() else { break };
+        *slot = match byte {
+            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
+            b'+' if plus == Plus::IsSpace => b' ',
+            other => other,
         };
-        decoded.push(byte);
-        rest = behind;
+        length += 1;
     }
-    decoded.extend_from_slice(rest);
+    decoded.truncate(length);
     String::from_utf8(decoded).ok().map(Cow::Owned)
 }
 

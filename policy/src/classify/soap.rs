@@ -50,14 +50,15 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
     if meant.operation != Operation::Auth {
         envelope.check_headers()?;
     }
-    let mut draft = Draft {
+    let draft = Draft {
         method: call.method,
         target: Template::from(call.path()),
-        headers: call.headers.clone(),
+        headers: vec![
+            ("content-type".into(), payload.kind.header().into()),
+            ("soapaction".into(), "\"\"".into()),
+        ],
         body: Body::Whole(envelope.rebuilt(&endpoint.namespace, &meant.holes)),
     };
-    draft.headers.push(("content-type".into(), payload.kind.header().into()));
-    draft.headers.push(("soapaction".into(), "\"\"".into()));
     Ok(Request {
         api: endpoint.api,
         operations: Operations::from(meant.operation),

@@ -1,6 +1,6 @@
 //! From a grant as the configuration has it to one that is looked up.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Enforcement, FieldSet, Grant, Grants, Pattern};
@@ -73,7 +73,7 @@ impl Grants {
     #[must_use]
     pub fn compile(spec: &GrantsSpec, schema: &Arc<Schema>) -> (Self, Vec<GrantProblem>) {
         let mut problems = Vec::new();
-        let mut objects = HashMap::new();
+        let mut objects = BTreeMap::new();
         let (namespaces, named): (Vec<_>, Vec<_>) =
             spec.allow.iter().partition(|allow| allow.key.ends_with("__*"));
         for allow in namespaces {
@@ -97,7 +97,7 @@ impl Grants {
             identity: spec.identity.clone(),
             schema: Arc::clone(schema),
             versions: spec.versions,
-            objects,
+            objects: objects.into_iter().collect(),
             named: spec.named.clone(),
             patterns: spec.patterns.clone(),
             exports,

@@ -243,20 +243,14 @@ impl Encoding {
 pub(crate) fn percent_encode(text: &str, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-    let reserved = |byte: &u8| !UNRESERVED.get(usize::from(*byte)).copied().unwrap_or(false);
     out.reserve(text.len() + text.len() / 2);
-    let mut rest = text.as_bytes();
-    while let Some((plain, (byte, behind))) = rest
-        .iter()
-        .position(reserved)
-        .and_then(|at| rest.split_at_checked(at))
-        .and_then(|(plain, behind)| Some((plain, behind.split_first()?)))
-    {
-        out.extend_from_slice(plain);
-        out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
-        rest = behind;
+    for byte in text.bytes() {
+        if UNRESERVED.get(usize::from(byte)).copied().unwrap_or(false) {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+        }
     }
-    out.extend_from_slice(rest);
 }
 
 /// Which bytes stand for themselves.

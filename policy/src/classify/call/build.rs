@@ -1,5 +1,7 @@
 //! Building what will be sent, from what was parsed.
 
+use std::io::Write as _;
+
 use super::{Call, Content, Envelope};
 use crate::classify::parameters::Parameters;
 use crate::classify::{Root, Unclear, json};
@@ -48,7 +50,7 @@ impl Call<'_> {
             if !batch {
                 path.push(b'/');
             }
-            path.extend_from_slice(format!("v{version}").as_bytes());
+            let _ = write!(path, "v{version}");
         }
         for segment in &self.segments {
             path.push(b'/');
@@ -81,6 +83,17 @@ impl Call<'_> {
         needs: Needs,
         target: Template,
     ) -> Request {
+        self.sending(api, operation, needs, self.draft(target, self.body_as_it_is()))
+    }
+
+    /// The same, with a body that was built anew.
+    pub(crate) fn sending(
+        &self,
+        api: Api,
+        operation: impl Into<Operations>,
+        needs: Needs,
+        draft: Draft,
+    ) -> Request {
         Request {
             api,
             operations: operation.into(),
@@ -88,15 +101,15 @@ impl Call<'_> {
             part_versions: Vec::new(),
             needs,
             export: false,
-            draft: self.draft(target, self.body_as_it_is()),
+            draft,
             answer: Answer::PLAIN,
             job: None,
         }
     }
 
-    /// What will be sent, with the headers that passed.
+    /// What will be sent, with the headers of the body; [`crate::classify::classify`] adds those that passed.
     pub(crate) fn draft(&self, target: Template, body: Body) -> Draft {
-        let mut headers = self.headers.clone();
+        let mut headers = Vec::new();
         if let (Some(kind), false) = (self.content_type(), matches!(body, Body::Empty)) {
             headers.push(("content-type".into(), kind.header().into()));
         }

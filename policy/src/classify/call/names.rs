@@ -1,5 +1,7 @@
 //! The names in a call: objects, fields, field paths, record ids.
 
+use std::borrow::Cow;
+
 use super::{Call, Envelope};
 use crate::classify::path::is_reference;
 use crate::classify::{Place, Unclear, UnclearKind};
@@ -108,7 +110,7 @@ pub(crate) fn field_path(
     place: &Place,
 ) -> Result<Vec<Access>, Unclear> {
     let mut accesses = Vec::new();
-    let mut objects = objects.to_vec();
+    let mut objects = Cow::Borrowed(objects);
     let mut hops = path.split('.');
     let last = hops.next_back().unwrap_or_default();
     for (number, hop) in hops.enumerate() {
@@ -121,9 +123,9 @@ pub(crate) fn field_path(
         if only_type && targets.len() > 1 {
             return Ok(accesses);
         }
-        objects = targets;
+        objects = Cow::Owned(targets);
     }
-    for object in objects {
+    for object in objects.iter().copied() {
         let field = schema.object(object).find(last).ok_or_else(|| unknown_name(place, last))?;
         accesses.push(Access::field(Verb::Read, object, field));
     }

@@ -9,6 +9,7 @@ mod tree;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::collections::{self, switch};
 use crate::classify::call::{Call, Content, Envelope};
@@ -158,13 +159,14 @@ struct Gathered {
 impl Gathered {
     /// Adds a part, whose url stands at `place` in the envelope.
     fn add(&mut self, name: &str, place: Range<usize>, request: Request) {
+        let name: Arc<str> = name.into();
         let first = self.needs.len();
         self.operations.extend(request.operations.iter());
         self.versions.extend(request.version);
         self.export |= request.export;
         self.answers.push(request.answer);
         self.targets.push((place, request.draft.target, first));
-        self.needs.extend(request.needs.into_iter().map(|need| Need { part: Some(name.into()), ..need }));
+        self.needs.extend(request.needs.into_iter().map(|need| Need { part: Some(name.clone()), ..need }));
     }
 
     /// The envelope as a request: its text with the urls of its parts written anew.
@@ -180,9 +182,9 @@ impl Gathered {
         let text = document.rebuilt(holes.collect());
         let needs = Needs::gathered(self.needs).ok_or_else(|| call.unknown())?;
         let operations = Operations::gathered(self.operations).ok_or_else(|| call.unknown())?;
-        let request = call.request(Api::Composite, operations, needs, call.target(&parameters));
         let draft = call.draft(call.target(&parameters), Body::Whole(text));
-        Ok(Request { draft, answer, export: self.export, part_versions: self.versions, ..request })
+        let request = call.sending(Api::Composite, operations, needs, draft);
+        Ok(Request { answer, export: self.export, part_versions: self.versions, ..request })
     }
 
     /// The answers of all parts as one: what has to be cut must be the same in each that needs it.

@@ -113,10 +113,9 @@ fn copy(call: &Call<'_>) -> Result<Request, Unclear> {
     let accesses = copied(call, body).map_err(Unclear::of_export)?;
     let needs = std::iter::once(what).chain(accesses.into_iter().map(What::Access));
     let needs = Needs::gathered(needs.map(|what| Need { part: None, what })).ok_or_else(|| call.unknown())?;
-    let request = call.request(Api::Query, Operation::Export, needs, call.target(&parameters));
     let draft =
         call.draft(call.target(&parameters), Body::Whole(document.rebuilt(vec![(query.content(), hole(0))])));
-    Ok(Request { export: true, draft, ..request })
+    Ok(Request { export: true, ..call.sending(Api::Query, Operation::Export, needs, draft) })
 }
 
 /// What a copy writes: fields of the target object, by each of its maps.

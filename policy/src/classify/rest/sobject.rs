@@ -96,9 +96,7 @@ fn saving(
     parameters: &Parameters<'_>,
 ) -> Result<Request, Unclear> {
     let needs = needs_of(accesses, None, call)?;
-    let mut request = call.request(Api::Sobject, operation, needs, call.target(parameters));
-    request.draft.body = body;
-    Ok(request)
+    Ok(call.sending(Api::Sobject, operation, needs, call.draft(call.target(parameters), body)))
 }
 
 /// The fields that stand for a record in lists: its id and its name.
