@@ -54,7 +54,7 @@ record! {
         control: Option<TlsListener>,
         /// Prometheus text, `/healthz` and `/readyz`, without TLS.
         metrics: Option<PlainListener>,
-        /// CONNECT for clients whose Salesforce hosts are fixed.
+        /// A CONNECT proxy for clients whose Salesforce hosts are fixed; it leads to `listen.proxy` and nowhere else.
         connect: Option<PlainListener>,
     }
 }
@@ -150,7 +150,7 @@ record! {
         client_certificate: Option<At<SecretRef>>,
         /// Its private key, PEM; in the same file as the certificate when absent.
         client_key: Option<At<SecretRef>>,
-        /// The outbound HTTP proxy to reach the org through.
+        /// The outbound HTTP proxy to reach the org through, by CONNECT.
         https_proxy: Option<At<HttpProxyUrl>>,
         /// What JWT bearer assertions are addressed to, such as `https://login.salesforce.com`; the URL when absent.
         audience: Option<At<HttpsUrl>>,

@@ -2,6 +2,7 @@
 
 mod reload;
 mod tasks;
+mod tunnels;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,7 +22,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 use crate::exchange::Decided;
@@ -45,8 +46,8 @@ pub struct App {
     strange: mpsc::Receiver<String>,
     /// The file to read again on a reload.
     file: Option<PathBuf>,
-    /// Resolves to a permission to accept, once the first schemas are loaded or given up.
-    described: Arc<tokio::sync::Notify>,
+    /// Becomes true once the first schemas are loaded or given up: then connections are accepted.
+    described: watch::Sender<bool>,
     /// When each org was last asked to describe itself.
     loaded: HashMap<String, Instant>,
 }
@@ -104,7 +105,7 @@ impl App {
             schemas: store,
             strange,
             file,
-            described: Arc::default(),
+            described: watch::Sender::new(false),
             loaded: HashMap::new(),
         })
     }
@@ -123,6 +124,9 @@ impl App {
         let mut process = Process::new(&state_folder(&config), config.timeouts.longest, upgrade, at_end)?;
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         process.listen(self.listening(config.listen.proxy.address, threads));
+        if let Some(address) = config.listen.connect {
+            process.listen(self.tunnels(address, threads));
+        }
         if let Some(address) = config.listen.metrics {
             let telemetry = Arc::clone(&self.service.rooms.telemetry);
             process.listen(Listening {
@@ -141,7 +145,7 @@ impl App {
         let work = move || -> crate::process::Work {
             Box::pin(async move {
                 Box::pin(self.first_schemas()).await;
-                self.described.notify_one();
+                self.described.send_replace(true);
                 Box::pin(self.tasks()).await;
             })
         };
@@ -152,7 +156,7 @@ impl App {
 
     fn listening(&self, address: SocketAddr, threads: usize) -> Listening {
         let (front, service, described) =
-            (Arc::clone(&self.front), Arc::clone(&self.service), Arc::clone(&self.described));
+            (Arc::clone(&self.front), Arc::clone(&self.service), self.described.subscribe());
         Listening {
             name: "proxy",
             address,
@@ -160,8 +164,8 @@ impl App {
             is_main: true,
             serve: Box::new(move |listener, stop| {
                 Box::pin(async move {
-                    let mut stop = stop;
-                    tokio::select! { () = described.notified() => {}, () = &mut stop => return }
+                    let (mut stop, mut described) = (stop, described);
+                    tokio::select! { _ = described.wait_for(|is| *is) => {}, () = &mut stop => return }
                     serve(listener, stop, front, service).await;
                 })
             }),

@@ -5,6 +5,7 @@
 //! that a refusal is answered and recorded like any other.
 
 mod bad_head;
+mod connect;
 mod connection;
 mod framing;
 mod guard;
@@ -24,13 +25,14 @@ use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 pub use bad_head::BadHead;
+pub use connect::Connect;
 pub use connection::Peer;
 pub use hygiene::{Checked, Host, hygiene};
 pub use pulse::Paced;
@@ -79,6 +81,20 @@ impl Front {
         B: Body<Data = Bytes> + Unpin + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        let front = Arc::clone(&self);
+        let serve = move |stream, address| {
+            let (front, handler) = (Arc::clone(&front), handler.clone());
+            async move { front.serve_connection(stream, address, handler).await }
+        };
+        self.each(listener, serve).await;
+    }
+
+    /// Accepts connections, as many as may be at one time, and has each served, until [`Front::drain`] is called.
+    pub async fn each<W, F>(&self, listener: TcpListener, serve: W)
+    where
+        W: Fn(TcpStream, SocketAddr) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
         let mut drain = self.drain.subscribe();
         loop {
             let accepted = tokio::select! {
@@ -88,9 +104,9 @@ impl Front {
             };
             match accepted {
                 Ok((stream, address, permit)) => {
-                    let (front, handler, drain) = (Arc::clone(&self), handler.clone(), drain.clone());
+                    let (served, drain) = (serve(stream, address), drain.clone());
                     tokio::spawn(async move {
-                        front.serve_connection(stream, address, handler).await;
+                        served.await;
                         drop((permit, drain));
                     });
                 }
@@ -106,7 +122,7 @@ impl Front {
     async fn next(
         &self,
         listener: &TcpListener,
-    ) -> io::Result<(tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         let permit = Arc::clone(&self.connections).acquire_owned().await.map_err(io::Error::other)?;
         let (stream, address) = listener.accept().await?;
         stream.set_nodelay(true)?;
@@ -133,6 +149,17 @@ impl Front {
         let peer = Peer::new(address, &stream, Arc::clone(&self.trust), state.generation());
         let terms = connection::Terms { timeouts: self.timeouts, drain };
         Box::pin(connection::serve(stream, Arc::new(peer), handler, terms)).await;
+    }
+
+    /// The deadlines of its connections.
+    #[must_use]
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    /// Resolves when it begins to drain.
+    pub async fn draining(&self) {
+        let _ = self.drain.subscribe().wait_for(|drains| *drains).await;
     }
 
     /// Stops accepting, tells every connection to end after its requests, and waits until all have ended or the

@@ -18,6 +18,7 @@ pub mod rooms;
 pub mod schemas;
 pub mod service;
 pub mod telemetry;
+pub mod tunnel;
 pub mod upstream;
 
 mod command;

@@ -36,6 +36,9 @@ pub enum Refusal {
     /// Somebody we know, but not from here, not by this host, or not any more.
     #[error("forcefield: {0}")]
     NotHere(String),
+    /// A tunnel to a host that is not Salesforce's.
+    #[error("forcefield: {0} is not reached through here, only Salesforce's hosts are")]
+    Elsewhere(String),
     /// A request that cannot be understood in exactly one way.
     #[error("forcefield: the request is not understood: {0}")]
     Unclear(Unclear),
@@ -96,7 +99,7 @@ impl Refusal {
         match self {
             Self::Head(bad) => bad.status(),
             Self::Unidentified(_) => StatusCode::UNAUTHORIZED,
-            Self::NotHere(_) | Self::Denied(..) => StatusCode::FORBIDDEN,
+            Self::NotHere(_) | Self::Elsewhere(_) | Self::Denied(..) => StatusCode::FORBIDDEN,
             Self::Unclear(unclear) => match unclear.kind {
                 UnclearKind::Door | UnclearKind::Form => StatusCode::BAD_REQUEST,
                 UnclearKind::Name(_) => StatusCode::FORBIDDEN,
@@ -123,7 +126,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unidentified(_) | Self::Head(BadHead::Untrusted) => "INVALID_SESSION_ID",
-            Self::NotHere(_) | Self::Denied(..) => "INSUFFICIENT_ACCESS",
+            Self::NotHere(_) | Self::Elsewhere(_) | Self::Denied(..) => "INSUFFICIENT_ACCESS",
             Self::Exceeded(_, Exceeded::Unknown | Exceeded::Unavailable) => "SERVER_UNAVAILABLE",
             Self::Exceeded(..) => "REQUEST_LIMIT_EXCEEDED",
             Self::Unclear(unclear) => match &unclear.place {
@@ -147,6 +150,7 @@ impl Refusal {
             Self::Head(_) => "head",
             Self::Unidentified(_) => "unidentified",
             Self::NotHere(_) => "not-here",
+            Self::Elsewhere(_) => "elsewhere",
             Self::Unclear(_) => "unclear",
             Self::Denied(_, denial) => denial.reason.rule(),
             Self::Exceeded(..) => "limit",

@@ -13,6 +13,7 @@ mod process;
 mod records;
 mod refusals;
 mod sdk;
+mod tunnels;
 
 use forcefield_emulator::{Org, Server};
 use forcefield_tests::{Builder, Proxy};

@@ -1,23 +1,26 @@
 //! An HTTPS client that shows what it got, and can misbehave where a test needs it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::pki::Pem;
 
-/// A caller: an address, a name, and perhaps a certificate and a token.
+/// A caller: an address, a name, and perhaps a certificate and a token, a proxy, an address of its own.
 #[derive(Clone)]
 pub struct Client {
     address: SocketAddr,
@@ -25,6 +28,30 @@ pub struct Client {
     tls: Arc<ClientConfig>,
     token: Option<String>,
     headers: Vec<(String, String)>,
+    /// The CONNECT proxy, and what it is asked for.
+    through: Option<(SocketAddr, String)>,
+    /// Where it calls from.
+    source: Option<IpAddr>,
+}
+
+/// One connection for several requests.
+pub struct Lasting {
+    client: Client,
+    sender: Sender,
+}
+
+/// A protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1, kept alive.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+enum Sender {
+    Http1(http1::SendRequest<Full<Bytes>>),
+    Http2(http2::SendRequest<Full<Bytes>>),
 }
 
 /// What came back.
@@ -60,7 +87,15 @@ impl Client {
             }
         };
         let host = format!("localhost:{}", address.port());
-        Ok(Self { address, host, tls: Arc::new(tls), token: None, headers: Vec::new() })
+        Ok(Self {
+            address,
+            host,
+            tls: Arc::new(tls),
+            token: None,
+            headers: Vec::new(),
+            through: None,
+            source: None,
+        })
     }
 
     /// The same caller with a bearer token.
@@ -81,6 +116,21 @@ impl Client {
     #[must_use]
     pub fn with_host(mut self, host: &str) -> Self {
         host.clone_into(&mut self.host);
+        self
+    }
+
+    /// The same caller, in tunnels through a CONNECT proxy to `host:port`, naming that host.
+    #[must_use]
+    pub fn through(mut self, proxy: SocketAddr, target: &str) -> Self {
+        self.host = target.trim_end_matches(":443").to_owned();
+        self.through = Some((proxy, target.to_owned()));
+        self
+    }
+
+    /// The same caller from another address.
+    #[must_use]
+    pub fn from(mut self, source: IpAddr) -> Self {
+        self.source = Some(source);
         self
     }
 
@@ -137,6 +187,49 @@ impl Client {
     /// # Errors
     /// When no answer came.
     pub async fn send(&self, method: &str, target: &str, body: Option<(&str, Bytes)>) -> Result<Reply> {
+        let request = self.request(method, target, body)?;
+        let stream = self.connect().await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let answer = sender.send_request(request).await.context("no answer came")?;
+        let reply = Reply::read(answer).await;
+        connection.abort();
+        Ok(reply)
+    }
+
+    /// One connection for several requests.
+    ///
+    /// # Errors
+    /// When there is none, or the other side does not speak the protocol.
+    pub async fn open(&self, protocol: Protocol) -> Result<Lasting> {
+        let mut tls = (*self.tls).clone();
+        tls.alpn_protocols = match protocol {
+            Protocol::Http1 => vec![b"http/1.1".to_vec()],
+            Protocol::Http2 => vec![b"h2".to_vec()],
+        };
+        let client = Self { tls: Arc::new(tls), ..self.clone() };
+        let io = TokioIo::new(client.connect().await?);
+        let sender = match protocol {
+            Protocol::Http1 => {
+                let (sender, connection) = http1::handshake(io).await?;
+                tokio::spawn(connection);
+                Sender::Http1(sender)
+            }
+            Protocol::Http2 => {
+                let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+                tokio::spawn(connection);
+                Sender::Http2(sender)
+            }
+        };
+        Ok(Lasting { client, sender })
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        target: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> Result<Request<Full<Bytes>>> {
         let mut request = Request::builder().method(method).uri(target).header(header::HOST, &self.host);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
@@ -149,20 +242,7 @@ impl Client {
             request = request.header(header::CONTENT_TYPE, content_type);
             bytes = body;
         }
-        let stream = self.connect().await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
-        let answer = sender.send_request(request.body(Full::new(bytes))?).await.context("no answer came")?;
-        let (head, mut body) = answer.into_parts();
-        let (mut received, mut complete) = (Vec::new(), true);
-        while let Some(frame) = body.frame().await {
-            match frame {
-                Ok(frame) => received.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-                Err(_) => complete = false,
-            }
-        }
-        connection.abort();
-        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: received.into(), complete })
+        Ok(request.body(Full::new(bytes))?)
     }
 
     /// `GET`, counting the bytes of the answer without keeping them.
@@ -175,7 +255,7 @@ impl Client {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let stream = self.connect().await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let answer = sender.send_request(request.body(Full::new(Bytes::new()))?).await?;
         if !answer.status().is_success() {
@@ -193,13 +273,72 @@ impl Client {
     /// # Errors
     /// When the handshake fails.
     pub async fn connect(&self) -> Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(self.address).await.context("connecting")?;
-        let name = ServerName::try_from("localhost")?;
+        let address = self.through.as_ref().map_or(self.address, |(proxy, _)| *proxy);
+        let mut stream = match self.source {
+            None => TcpStream::connect(address).await.context("connecting")?,
+            Some(source) => {
+                let socket = if source.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+                socket.bind(SocketAddr::new(source, 0))?;
+                socket.connect(address).await.context("connecting")?
+            }
+        };
+        let mut name = "localhost".to_owned();
+        if let Some((_, target)) = &self.through {
+            tunnel(&mut stream, target).await?;
+            target.split(':').next().unwrap_or_default().clone_into(&mut name);
+        }
+        let name = ServerName::try_from(name)?;
         Ok(TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?)
     }
 }
 
+impl Lasting {
+    /// `GET`.
+    ///
+    /// # Errors
+    /// When no answer came, such as when the connection has ended.
+    pub async fn get(&mut self, target: &str) -> Result<Reply> {
+        let mut request = self.client.request("GET", target, None)?;
+        let answer = match &mut self.sender {
+            Sender::Http1(sender) => {
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+            Sender::Http2(sender) => {
+                *request.uri_mut() = format!("https://{}{target}", self.client.host).parse()?;
+                request.headers_mut().remove(header::HOST);
+                sender.ready().await?;
+                sender.send_request(request).await
+            }
+        };
+        Ok(Reply::read(answer.context("no answer came")?).await)
+    }
+}
+
+/// Opens a tunnel.
+async fn tunnel(stream: &mut TcpStream, target: &str) -> Result<()> {
+    stream.write_all(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").as_bytes()).await?;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.context("no answer to CONNECT")?);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    if head.starts_with("HTTP/1.1 200 ") { Ok(()) } else { anyhow::bail!("no tunnel: {head}") }
+}
+
 impl Reply {
+    async fn read(answer: http::Response<hyper::body::Incoming>) -> Self {
+        let (head, mut body) = answer.into_parts();
+        let (mut received, mut complete) = (Vec::new(), true);
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => received.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+                Err(_) => complete = false,
+            }
+        }
+        Self { status: head.status.as_u16(), headers: head.headers, body: received.into(), complete }
+    }
+
     /// The body as JSON, `null` when it is none.
     #[must_use]
     pub fn json(&self) -> serde_json::Value {

@@ -26,6 +26,9 @@ pub struct Builder {
     salesforce: Salesforce,
     identities: Vec<(String, String)>,
     sections: String,
+    listen: String,
+    reach: String,
+    orgs: String,
     binary: PathBuf,
 }
 
@@ -74,6 +77,9 @@ impl Builder {
             salesforce,
             identities: Vec::new(),
             sections: String::new(),
+            listen: String::new(),
+            reach: String::new(),
+            orgs: String::new(),
             binary: binary.into(),
         })
     }
@@ -111,6 +117,51 @@ impl Builder {
         self
     }
 
+    /// Also listens as a CONNECT proxy, with a certificate for Salesforce's hosts.
+    ///
+    /// # Errors
+    /// When the certificate cannot be made or written.
+    pub fn connect(mut self) -> Result<Self> {
+        let names = ["login.salesforce.com", "test.salesforce.com", "*.my.salesforce.com"];
+        let pem = self.authority.server(&names)?;
+        self.write("keys/salesforce.crt", &pem.certificate)?;
+        self.write("keys/salesforce.key", &pem.key)?;
+        self.listen.push_str("  connect: { address: \"127.0.0.1:0\" }\n");
+        let names = names.map(|name| format!("\"{name}\"")).join(", ");
+        Ok(self.section(&format!(
+            "certificates:\n  - {{ names: [{names}], certificate: file:keys/salesforce.crt, key: file:keys/salesforce.key }}"
+        )))
+    }
+
+    /// Adds keys to how the org is reached, such as `https_proxy: ..`.
+    #[must_use]
+    pub fn reach(mut self, keys: &str) -> Self {
+        self.reach.push_str(", ");
+        self.reach.push_str(keys);
+        self
+    }
+
+    /// Adds another org by name, with keys as in `orgs`.
+    #[must_use]
+    pub fn org(mut self, name: &str, keys: &str) -> Self {
+        self.orgs.push_str(&format!("  {name}: {{ {keys} }}\n"));
+        self
+    }
+
+    /// Writes a file into the configuration's folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.folder.path().join(name), text)?)
+    }
+
+    /// The certificate authority of its listener and its clients.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// Writes the configuration, starts the binary and waits until it listens.
     ///
     /// # Errors
@@ -132,16 +183,16 @@ impl Builder {
 
     fn main_file(&self) -> String {
         let Salesforce { url, org_id, .. } = &self.salesforce;
-        let sections = &self.sections;
+        let Self { sections, listen, reach, orgs, .. } = self;
         format!(
             "listen:
   proxy: {{ address: \"127.0.0.1:0\", tls: {{ certificate: file:tls/proxy.crt, key: file:tls/proxy.key, client_ca: file:tls/clients.pem }} }}
   metrics: {{ address: \"127.0.0.1:0\" }}
-state: {{ path: state/ }}
+{listen}state: {{ path: state/ }}
 audit: {{ path: audit/, when_full: block }}
 orgs:
-  sample: {{ url: {{ url: \"{url}\", ca: file:tls/salesforce.pem }}, id: {org_id}, environment: sandbox, api_versions: \"50.0-68.0\" }}
-identities: identities/
+  sample: {{ url: {{ url: \"{url}\", ca: file:tls/salesforce.pem{reach} }}, id: {org_id}, environment: sandbox, api_versions: \"50.0-68.0\" }}
+{orgs}identities: identities/
 {sections}"
         )
     }
@@ -218,6 +269,14 @@ impl Proxy {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it is a CONNECT proxy, when it was built to be one.
+    ///
+    /// # Errors
+    /// When it does not listen there.
+    pub async fn connect_address(&mut self) -> Result<SocketAddr> {
+        self.wait_for_listener("connect").await
     }
 
     /// Where metrics are served, without TLS.

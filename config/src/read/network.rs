@@ -130,7 +130,7 @@ impl Leaf for HttpsUrl {
 impl Leaf for HttpProxyUrl {
     fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
         let help = "write `http://`, a host and a port: `http://proxy.corp.example:3128`";
-        let rest = after_scheme(&scalar.text, &["http://", "https://"], help)?;
+        let rest = after_scheme(&scalar.text, &["http://"], help)?;
         let known = host_and_port(rest.strip_suffix('/').unwrap_or(rest));
         known
             .map(|_| Self(scalar.text.clone().into_owned()))
@@ -138,7 +138,7 @@ impl Leaf for HttpProxyUrl {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "title": "the URL of a proxy such as `http://proxy.corp.example:3128`", "pattern": "^https?://[^/@]+/?$" })
+        json!({ "type": "string", "title": "the URL of a proxy such as `http://proxy.corp.example:3128`", "pattern": "^http://[^/@]+/?$" })
     }
 }
 

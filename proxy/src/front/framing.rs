@@ -22,7 +22,7 @@ pub(super) struct Scanner {
 /// How far the end of an incomplete head has been looked for, so that a head that comes byte by byte costs no more
 /// than one that comes at once.
 #[derive(Debug, Default)]
-struct Search {
+pub(super) struct Search {
     at: usize,
     line: usize,
 }
@@ -167,7 +167,7 @@ impl Search {
     ///
     /// Every line feed must follow a carriage return and every carriage return must precede a line feed, so an
     /// attacker cannot hide a line from one of two readers.
-    fn end_of_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, BadHead> {
+    pub(super) fn end_of_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, BadHead> {
         for (at, byte) in bytes.iter().enumerate().take(LARGEST_HEAD + 1).skip(self.at) {
             match byte {
                 b'\n' if at == 0 || bytes.get(at - 1) != Some(&b'\r') => {
@@ -252,7 +252,7 @@ fn request_line(line: &[u8]) -> Result<&[u8], BadHead> {
 }
 
 /// Splits a header line: a token, a colon right behind it, and a value without control characters.
-fn header(line: &[u8]) -> Result<(&[u8], &[u8]), BadHead> {
+pub(super) fn header(line: &[u8]) -> Result<(&[u8], &[u8]), BadHead> {
     let colon = line.iter().position(|byte| *byte == b':');
     let parts = colon.and_then(|colon| line.split_at_checked(colon));
     let Some((name, value)) = parts else {
@@ -279,8 +279,8 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-const HTTP_11: &[u8] = b"HTTP/1.1";
-const HTTP_10: &[u8] = b"HTTP/1.0";
+pub(super) const HTTP_11: &[u8] = b"HTTP/1.1";
+pub(super) const HTTP_10: &[u8] = b"HTTP/1.0";
 
 #[cfg(test)]
 mod tests;
