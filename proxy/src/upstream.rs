@@ -10,6 +10,7 @@ mod fetch;
 mod gunzip;
 mod lane;
 mod origin;
+mod via;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ mod main_job;
 mod narrowing;
 mod paging;
 mod process;
+mod reach;
 mod records;
 mod refusals;
 mod sdk;

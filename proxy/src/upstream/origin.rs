@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::via::Via;
 use super::{UpstreamError, Waiting};
 
 /// Where an org is reached, and the TLS that it is reached by.
@@ -28,6 +29,8 @@ pub struct Origin {
     authority: HeaderValue,
     server_name: ServerName<'static>,
     connector: TlsConnector,
+    /// The proxy that it is reached through.
+    via: Option<Via>,
     /// What it was built from, to tell a change from a reload of the same.
     fingerprint: [u8; 32],
 }
@@ -44,6 +47,9 @@ pub enum OriginError {
     /// The certificate to show it cannot be read, or its key does not fit.
     #[error("`client_certificate` of the org `{0}` is not a PEM certificate with its key")]
     ClientCertificate(String),
+    /// Its proxy is not one.
+    #[error("`https_proxy` of the org `{0}` is not `http://`, a host and a port")]
+    Proxy(String),
     /// rustls refused the whole.
     #[error("the TLS settings of the org `{0}` cannot be used")]
     Rustls(String, #[source] rustls::Error),
@@ -83,13 +89,16 @@ impl Origin {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let authority = org.url.authority();
+        let via = org.https_proxy.as_deref();
+        let via = via.map(|url| Via::parse(url).ok_or_else(|| OriginError::Proxy(name()))).transpose()?;
         Ok(Self {
             host: org.url.host.clone(),
             port: org.url.port,
             authority: HeaderValue::from_str(&authority).map_err(|_| OriginError::Host(name()))?,
             server_name: ServerName::try_from(org.url.host.clone()).map_err(|_| OriginError::Host(name()))?,
             connector: TlsConnector::from(Arc::new(config)),
-            fingerprint: fingerprint(&authority, ca, client_certificate),
+            via,
+            fingerprint: fingerprint(&authority, org.https_proxy.as_deref(), ca, client_certificate),
             name: name(),
         })
     }
@@ -112,7 +121,10 @@ impl Origin {
     /// A new connection, verified.
     pub(super) async fn dial(&self, deadline: Duration) -> Result<TlsStream<TcpStream>, UpstreamError> {
         let dial = async {
-            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            let stream = match &self.via {
+                None => TcpStream::connect((self.host.as_str(), self.port)).await?,
+                Some(via) => Box::pin(via.open(&self.host, self.port)).await?,
+            };
             stream.set_nodelay(true)?;
             self.connector.connect(self.server_name.clone(), stream).await
         };
@@ -139,10 +151,15 @@ fn bundle(pem: &[u8]) -> Option<RootCertStore> {
 }
 
 /// A digest of the settings. Each part is preceded by its length, so that no two settings run together.
-fn fingerprint(authority: &str, ca: Option<&[u8]>, client: Option<(&[u8], &[u8])>) -> [u8; 32] {
+fn fingerprint(
+    authority: &str,
+    proxy: Option<&str>,
+    ca: Option<&[u8]>,
+    client: Option<(&[u8], &[u8])>,
+) -> [u8; 32] {
     let mut digest = digest::Context::new(&digest::SHA256);
     let (chain, key) = client.unzip();
-    for part in [Some(authority.as_bytes()), ca, chain, key] {
+    for part in [Some(authority.as_bytes()), proxy.map(str::as_bytes), ca, chain, key] {
         digest.update(&part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
         digest.update(part.unwrap_or_default());
     }
