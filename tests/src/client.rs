@@ -208,7 +208,7 @@ impl Client {
             Protocol::Http2 => vec![b"h2".to_vec()],
         };
         let client = Self { tls: Arc::new(tls), ..self.clone() };
-        let io = TokioIo::new(client.connect().await?);
+        let io = TokioIo::new(Box::pin(client.connect()).await?);
         let sender = match protocol {
             Protocol::Http1 => {
                 let (sender, connection) = http1::handshake(io).await?;
