@@ -9,6 +9,7 @@ mod logins;
 mod main_job;
 mod narrowing;
 mod paging;
+mod presence;
 mod process;
 mod reach;
 mod records;

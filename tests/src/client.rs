@@ -216,7 +216,7 @@ impl Client {
                 Sender::Http1(sender)
             }
             Protocol::Http2 => {
-                let (sender, connection) = http2::handshake(TokioExecutor::new(), io).await?;
+                let (sender, connection) = Box::pin(http2::handshake(TokioExecutor::new(), io)).await?;
                 tokio::spawn(connection);
                 Sender::Http2(sender)
             }
