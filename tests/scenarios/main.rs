@@ -15,6 +15,7 @@ mod reach;
 mod records;
 mod refusals;
 mod sdk;
+mod theft;
 mod tunnels;
 
 use forcefield_emulator::{Org, Server};
