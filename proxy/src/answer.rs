@@ -34,7 +34,7 @@ pub struct AsItIs;
 
 impl Pass for AsItIs {
     fn piece(&mut self, piece: Bytes, _: &mut Exchange) -> Result<Passed, Stop> {
-        Ok(Passed { piece, first: None })
+        Ok(Passed { piece, first: None, last: None })
     }
 
     fn end(&mut self, _: &mut Exchange) -> Result<Bytes, Stop> {
@@ -48,6 +48,8 @@ pub struct Passed {
     pub piece: Bytes,
     /// What must be done first: a cursor in it must be on the ledger before the client has it.
     pub first: Option<Waiting>,
+    /// Why nothing may go on after it.
+    pub last: Option<Stop>,
 }
 
 /// Why an answer ends early.
@@ -83,7 +85,10 @@ pub struct AnswerBody<B> {
     waiting: Option<(Waiting, Bytes)>,
     exchange: Option<Exchange>,
     recording: Option<Recording>,
+    last: Option<Stop>,
     broken: Option<BrokenOff>,
+    /// Whether the connection had a turn to write what it has before it is told that the answer is broken.
+    written: bool,
     exact: Option<u64>,
 }
 
@@ -96,7 +101,18 @@ impl<B> AnswerBody<B> {
     pub fn new(source: B, pass: Box<dyn Pass>, exchange: Exchange, exact: Option<u64>) -> Self {
         let exchange = Some(exchange);
         let source = Some(source);
-        Self { source, pass, held: None, waiting: None, exchange, recording: None, broken: None, exact }
+        Self {
+            source,
+            pass,
+            held: None,
+            waiting: None,
+            exchange,
+            recording: None,
+            last: None,
+            broken: None,
+            written: false,
+            exact,
+        }
     }
 
     /// Begins to write the record; the pieces go on when it is written.
@@ -140,6 +156,15 @@ impl<B> AnswerBody<B> {
         }
         self.held.replace(piece)
     }
+
+    /// Takes a piece that may go on, and ends the answer with it when nothing may go after it.
+    fn went(&mut self, piece: Bytes) -> Option<Bytes> {
+        let before = self.take(piece);
+        if let Some(stop) = self.last.take() {
+            self.cut(stop);
+        }
+        before
+    }
 }
 
 impl<B> AnswerBody<B>
@@ -165,7 +190,7 @@ where
         let done = ready!(waiting.as_mut().poll(cx));
         let piece = self.waiting.take().map(|(_, piece)| piece);
         match done {
-            Ok(()) => Poll::Ready(piece.and_then(|piece| self.take(piece))),
+            Ok(()) => Poll::Ready(piece.and_then(|piece| self.went(piece))),
             Err(stop) => {
                 self.cut(stop);
                 Poll::Ready(None)
@@ -178,8 +203,13 @@ where
         let exchange = self.exchange.as_mut()?;
         match event {
             Some(Ok(frame)) => match self.pass.piece(frame.into_data().ok()?, exchange) {
-                Ok(Passed { piece, first: Some(first) }) => self.waiting = Some((first, piece)),
-                Ok(Passed { piece, first: None }) => return self.take(piece),
+                Ok(Passed { piece, first, last }) => {
+                    self.last = last;
+                    match first {
+                        Some(first) => self.waiting = Some((first, piece)),
+                        None => return self.went(piece),
+                    }
+                }
                 Err(stop) => self.cut(stop),
             },
             Some(Err(_)) => {
@@ -222,8 +252,15 @@ where
             }
             let Some(source) = &mut this.source else {
                 // What was held may go, and then the end: a good one, or one that the client cannot miss.
-                let piece = this.held.take().map(|piece| Ok(Frame::data(piece)));
-                return Poll::Ready(piece.or_else(|| this.broken.take().map(Err)));
+                if let Some(piece) = this.held.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(piece))));
+                }
+                if this.broken.is_some() && !std::mem::replace(&mut this.written, true) {
+                    // A connection forgets what it has not written yet when it hears of an error.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                return Poll::Ready(this.broken.take().map(Err));
             };
             let event = ready!(Pin::new(source).poll_frame(cx));
             if let Some(before) = this.advance(event) {

@@ -99,7 +99,7 @@ impl App {
         };
         let front = Arc::new(Front::new(trust, timeouts));
         Ok(Self {
-            service: Arc::new(service),
+            service: service.shown(),
             front,
             secrets,
             schemas: store,

@@ -2,7 +2,7 @@
 //! addresses replaced.
 
 use bytes::Bytes;
-use forcefield_limits::{HandleScanner, Issued, Lease, Ledger, RowCounter};
+use forcefield_limits::{Counted, HandleScanner, Issued, Lease, Ledger, RowCounter};
 use forcefield_policy::names::IdentityName;
 use forcefield_policy::request::Origin;
 
@@ -36,22 +36,45 @@ pub(crate) struct Issues {
 
 impl Pass for Passing {
     fn piece(&mut self, piece: Bytes, exchange: &mut Exchange) -> Result<Passed, Stop> {
-        let rows = self.counter.feed(&piece);
-        self.lease.count(rows, piece.len() as u64).map_err(|spent| Stop::Spent(spent.to_string()))?;
-        exchange.note(|record| record.rows += rows);
+        let (piece, last) = self.count(piece, exchange);
         let first = self.issues.as_mut().and_then(|issues| {
             let found = issues.scanner.feed(&piece);
             (!found.is_empty()).then(|| issues.keep(found))
         });
         let piece = match &mut self.rewriter {
+            Some(rewriter) if last.is_some() => {
+                // What it holds back is counted, and so goes too.
+                [rewriter.feed(piece), rewriter.finish()].concat().into()
+            }
             Some(rewriter) => rewriter.feed(piece),
             None => piece,
         };
-        Ok(Passed { piece, first })
+        Ok(Passed { piece, first, last })
     }
 
     fn end(&mut self, _: &mut Exchange) -> Result<Bytes, Stop> {
         Ok(self.rewriter.as_mut().map(Rewriter::finish).unwrap_or_default())
+    }
+}
+
+impl Passing {
+    /// Counts a piece against the budget. Of one that is more than what is left goes what fits, so that the budget is
+    /// spent to its last row, and nothing after it.
+    fn count(&mut self, mut piece: Bytes, exchange: &mut Exchange) -> (Bytes, Option<Stop>) {
+        let before = self.counter.clone();
+        let mut rows = self.counter.feed(&piece);
+        let mut last = None;
+        while let Err(spent) = self.lease.count(rows, piece.len() as u64) {
+            let fitting = match spent.counted {
+                Counted::Bytes => usize::try_from(spent.left).unwrap_or(usize::MAX),
+                Counted::Rows | Counted::Export(_) => before.fitting(&piece, spent.left),
+            };
+            piece.truncate(fitting.min(piece.len().saturating_sub(1)));
+            rows = before.clone().feed(&piece);
+            last = Some(Stop::Spent(spent.to_string()));
+        }
+        exchange.note(|record| record.rows += rows);
+        (piece, last)
     }
 }
 

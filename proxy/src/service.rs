@@ -132,6 +132,16 @@ impl Service {
         self.reply(&member, permit, lease, (answer, &host.base())).await // rows and bytes counted as they pass
     }
 
+    /// Shares it, with the budgets of its integrations among the metrics.
+    #[must_use]
+    pub fn shown(self) -> Arc<Self> {
+        let service = Arc::new(self);
+        let of = Arc::downgrade(&service);
+        let spent = move || of.upgrade().map(|service| service.limits.snapshot()).unwrap_or_default();
+        service.rooms.telemetry.show_budgets(spent);
+        service
+    }
+
     /// Writes down what is only in memory, before the process ends.
     pub fn flush(&self) {
         if let Err(error) = self.limits.flush() {

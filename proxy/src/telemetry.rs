@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use forcefield_audit::Record;
+use forcefield_limits::Spend;
 use forcefield_policy::request::Api;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
@@ -23,7 +24,7 @@ use tokio::net::TcpListener;
 pub struct Telemetry {
     registry: Registry,
     // Keeps the instruments connected to the registry.
-    _provider: SdkMeterProvider,
+    provider: SdkMeterProvider,
     requests: Counter<u64>,
     durations: Histogram<f64>,
     rows: Counter<u64>,
@@ -31,6 +32,9 @@ pub struct Telemetry {
     renewals: Counter<u64>,
     ready: AtomicBool,
 }
+
+/// What is left of one budget, where there is one.
+type Left = fn(&Spend) -> Option<u64>;
 
 impl Telemetry {
     /// Builds the instruments.
@@ -75,7 +79,7 @@ impl Telemetry {
                 .with_description("Sessions renewed after a 401 of the org")
                 .build(),
             ready: AtomicBool::new(false),
-            _provider: provider,
+            provider,
             registry,
         })
     }
@@ -93,6 +97,30 @@ impl Telemetry {
         self.durations.record(record.duration.as_secs_f64(), door);
         let outcome = KeyValue::new("outcome", record.outcome.as_str());
         self.requests.add(1, &[api.clone(), outcome, KeyValue::new("status", status_class(record.status))]);
+    }
+
+    /// Shows what is left of each integration's budgets, as `spent` tells it at the moment of asking. The label is a
+    /// name of the configuration, so the list is closed.
+    pub fn show_budgets(&self, spent: impl Fn() -> Vec<Spend> + Send + Sync + 'static) {
+        let meter = self.provider.meter("forcefield");
+        let spent = Arc::new(spent);
+        let left: [(&'static str, &'static str, Left); 2] = [
+            ("forcefield_rows_left", "Rows left of the budget of an integration", Spend::rows_left),
+            ("forcefield_bytes_left", "Bytes left of the budget of an integration", Spend::bytes_left),
+        ];
+        for (name, description, left) in left {
+            let spent = Arc::clone(&spent);
+            let gauge = meter.u64_observable_gauge(name).with_description(description);
+            let gauge = gauge.with_callback(move |observer| {
+                for spend in spent() {
+                    if let Some(left) = left(&spend) {
+                        observer.observe(left, &[KeyValue::new("identity", spend.identity.to_string())]);
+                    }
+                }
+            });
+            // The provider keeps it.
+            let _ = gauge.build();
+        }
     }
 
     /// Counts a renewal after a 401.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a scenario stops where its set-up fails")]
 
+mod bounded;
 mod credentials;
 mod doors;
 mod faults;

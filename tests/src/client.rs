@@ -67,6 +67,27 @@ pub struct Reply {
     pub complete: bool,
 }
 
+/// An answer that is read piece by piece.
+pub struct Download {
+    answer: http::Response<hyper::body::Incoming>,
+    // The connection ends when nobody can send on it.
+    _sender: hyper::client::conn::http1::SendRequest<Full<Bytes>>,
+}
+
+impl Download {
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.answer.status().as_u16()
+    }
+
+    /// The next piece: `None` at the end, an error when it broke off.
+    pub async fn next(&mut self) -> Option<Result<Bytes>> {
+        let frame = self.answer.body_mut().frame().await?;
+        Some(frame.map(|frame| frame.into_data().unwrap_or_default()).map_err(Into::into))
+    }
+}
+
 impl Client {
     /// A caller that trusts one CA and shows a certificate or none.
     ///
@@ -243,6 +264,22 @@ impl Client {
             bytes = body;
         }
         Ok(request.body(Full::new(bytes))?)
+    }
+
+    /// `GET`, to be read piece by piece.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub async fn open(&self, target: &str) -> Result<Download> {
+        let mut request = Request::builder().uri(target).header(header::HOST, &self.host);
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let stream = self.connect().await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let answer = sender.send_request(request.body(Full::new(Bytes::new()))?).await?;
+        Ok(Download { answer, _sender: sender })
     }
 
     /// `GET`, counting the bytes of the answer without keeping them.

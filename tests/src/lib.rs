@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use argon2::password_hash::SaltString;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 
-pub use client::{Client, Reply};
+pub use client::{Client, Download, Reply};
 pub use proxy::{Builder, Proxy, SECRET};
 
 /// The hash of [`SECRET`], made once in a test run.

@@ -23,13 +23,13 @@ pub(crate) enum Token<'a> {
 }
 
 /// Where a text stands between two chunks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tokens {
     string: Option<Open>,
 }
 
 /// A string whose end has not passed yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Open {
     /// What came in earlier chunks, up to one byte past [`LONGEST`].
     start: Vec<u8>,

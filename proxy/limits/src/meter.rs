@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forcefield_config::config::{Budget, Export, Limits as Configured, Rate};
+use forcefield_config::config::{Budget, Export, Limits as Configured, Rate, Window};
 use forcefield_policy::names::{IdentityName, ObjectName};
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
@@ -140,6 +140,30 @@ impl Meter {
             exports,
         }
     }
+}
+
+// === impl Spend ===
+
+impl Spend {
+    /// The rows that are left of the budget; `None` for no limit.
+    #[must_use]
+    pub fn rows_left(&self) -> Option<u64> {
+        self.rows_budget.map(|budget| left(budget, self.rows))
+    }
+
+    /// The bytes that are left of the budget; `None` for no limit.
+    #[must_use]
+    pub fn bytes_left(&self) -> Option<u64> {
+        self.bytes_budget.map(|budget| left(budget, self.bytes))
+    }
+}
+
+fn left(budget: Budget, (hour, day): (u64, u64)) -> u64 {
+    let spent = match budget.window {
+        Window::Hour => hour,
+        Window::Day => day,
+    };
+    budget.amount.get().saturating_sub(spent)
 }
 
 /// The last hour and the last day.

@@ -9,10 +9,10 @@ mod xml;
 use forcefield_policy::request::Rows;
 
 /// Counts the rows of one answer's body, after any content coding was taken off.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RowCounter(Kind);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     None,
     Fixed {
@@ -71,6 +71,19 @@ impl RowCounter {
             Kind::Json(objects) => objects.feed(chunk),
             Kind::Xml(elements) => elements.feed(chunk),
         }
+    }
+
+    /// The length of the longest beginning of a chunk in which at most `most` rows begin: the last of them is in it to
+    /// its end, as far as the chunk has it. The chunk is not fed.
+    #[must_use]
+    pub fn fitting(&self, chunk: &[u8], most: u64) -> usize {
+        let fits = |length| self.clone().feed(chunk.get(..length).unwrap_or(chunk)) <= most;
+        let (mut fitting, mut too_long) = (0, chunk.len() + 1);
+        while too_long - fitting > 1 {
+            let middle = fitting.midpoint(too_long);
+            if fits(middle) { fitting = middle } else { too_long = middle }
+        }
+        fitting
     }
 }
 

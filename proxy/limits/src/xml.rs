@@ -23,7 +23,7 @@ pub(crate) enum Event<'a> {
 }
 
 /// Where a text stands between two chunks.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Events {
     place: Place,
     /// What is kept of a tag from `<` on, or the last bytes of a comment or its like.

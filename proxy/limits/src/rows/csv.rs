@@ -6,7 +6,7 @@
 use memchr::memchr2;
 
 /// Counts the lines of one CSV text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
     /// Whether the header has ended.
     header_passed: bool,

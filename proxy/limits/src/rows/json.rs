@@ -17,7 +17,7 @@ pub(super) enum Counts {
 }
 
 /// Counts the objects of one JSON text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Objects {
     counts: Counts,
     tokens: Tokens,
@@ -25,7 +25,7 @@ pub(super) struct Objects {
 }
 
 /// What is open, and what the next value is called.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Place {
     levels: Vec<Level>,
     /// How many containers are open past [`DEEPEST`].

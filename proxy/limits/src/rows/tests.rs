@@ -200,3 +200,22 @@ fn a_bulk_result_is_counted_in_the_format_that_it_has() {
     let mut counter = RowCounter::new(Rows::Bulk);
     assert_eq!(["\n", " ", "[{}", ",{}]"].map(|chunk| counter.feed(chunk.as_bytes())), [0, 0, 1, 1]);
 }
+
+proptest! {
+    #[test]
+    fn the_longest_beginning_holds_whole_rows_and_no_more(most in 0_u64..12, size in 1_usize..40) {
+        let csv = "Id,Name\n1,a\n2,\"b\nb\"\n3,c\n4,d\n5,e\n6,f\n7,g\n8,h\n9,i\n".as_bytes();
+        let (mut counter, mut left, mut out) = (RowCounter::new(Rows::Csv), most, Vec::new());
+        for chunk in csv.chunks(size) {
+            let fitting = counter.fitting(chunk, left);
+            out.extend_from_slice(&chunk[..fitting]);
+            left -= counter.feed(&chunk[..fitting]);
+            if fitting < chunk.len() {
+                break;
+            }
+        }
+        let mut whole = RowCounter::new(Rows::Csv);
+        prop_assert_eq!(whole.feed(&out), most.min(9));
+        prop_assert!(out.ends_with(b"\n"), "the last row is whole: {:?}", String::from_utf8_lossy(&out));
+    }
+}

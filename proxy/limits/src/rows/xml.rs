@@ -6,7 +6,7 @@ use memchr::memmem;
 use crate::xml::{Event, Events};
 
 /// Counts the elements of one XML text.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Elements {
     events: Events,
     /// Whether a `retrieveResponse` has begun.
