@@ -270,7 +270,7 @@ impl Client {
     ///
     /// # Errors
     /// When no answer came.
-    pub async fn open(&self, target: &str) -> Result<Download> {
+    pub async fn download(&self, target: &str) -> Result<Download> {
         let mut request = Request::builder().uri(target).header(header::HOST, &self.host);
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));

@@ -19,7 +19,7 @@ async fn what_went_out_before_a_kill_stays_spent() {
     let job = query_job(&client, "SELECT Id, Name FROM Reading__c LIMIT 10").await;
     salesforce.org().set_bulk_result_bytes(Some(256 << 20));
     salesforce.org().set_pace(Some((64 << 10, Duration::from_millis(1))));
-    let mut download = client.open(&format!("{job}/results")).await.unwrap();
+    let mut download = client.download(&format!("{job}/results")).await.unwrap();
     assert_eq!(download.status(), 200);
     let mut received = Vec::new();
     while received.len() < 3 << 20 {
