@@ -246,6 +246,8 @@ pub struct Identity {
     pub networks: Vec<IpNet>,
     /// The lifetime of tokens that Forcefield hands out to it.
     pub session: Duration,
+    /// How long a job that it deletes stays at the org as evidence.
+    pub evidence: Duration,
     /// What Forcefield holds for it at the org.
     pub credential: Credential,
     /// Why it shares its client id with another identity, if it does.

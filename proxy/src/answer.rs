@@ -58,6 +58,9 @@ pub enum Stop {
     /// The budget ended.
     #[error("{0}")]
     Spent(String),
+    /// It may not go any more where it goes.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The answer cannot be read, or a cursor in it not be kept.
     #[error("{0}")]
     Unreadable(&'static str),
@@ -137,6 +140,7 @@ impl<B> AnswerBody<B> {
     fn cut(&mut self, stop: Stop) {
         let (outcome, rule) = match &stop {
             Stop::Spent(_) => (Outcome::Cut, "budget"),
+            Stop::Elsewhere(_) => (Outcome::Cut, "destination"),
             Stop::Unreadable(_) => (Outcome::Failed, "ledger"),
         };
         self.ended_early(outcome, rule, stop.to_string());

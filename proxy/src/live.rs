@@ -67,6 +67,12 @@ impl Live {
         self.0.load_full()
     }
 
+    /// Whether a snapshot is the one in force.
+    #[must_use]
+    pub fn is(&self, snapshot: &Arc<Snapshot>) -> bool {
+        Arc::ptr_eq(&self.0.load(), snapshot)
+    }
+
     /// Puts another in force and returns the one before.
     pub fn replace(&self, next: Snapshot) -> Arc<Snapshot> {
         self.0.swap(Arc::new(next))

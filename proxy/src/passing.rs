@@ -9,6 +9,7 @@ use forcefield_policy::request::Origin;
 use crate::answer::{Pass, Passed, Stop};
 use crate::exchange::Exchange;
 use crate::reply::Rewriter;
+use crate::service::Watch;
 
 /// The way of an answer's pieces.
 pub(crate) struct Passing {
@@ -18,6 +19,8 @@ pub(crate) struct Passing {
     pub counter: RowCounter,
     /// Finds cursors and jobs, where the answer can give any out.
     pub issues: Option<Issues>,
+    /// Looks again whether it may go where it goes, where it is an export.
+    pub watch: Option<Watch>,
     /// Replaces the org's addresses, where the body is text.
     pub rewriter: Option<Rewriter>,
 }
@@ -36,6 +39,9 @@ pub(crate) struct Issues {
 
 impl Pass for Passing {
     fn piece(&mut self, piece: Bytes, exchange: &mut Exchange) -> Result<Passed, Stop> {
+        if let Some(watch) = &mut self.watch {
+            watch.check().map_err(|refusal| Stop::Elsewhere(refusal.to_string()))?;
+        }
         let (piece, last) = self.count(piece, exchange);
         let first = self.issues.as_mut().and_then(|issues| {
             let found = issues.scanner.feed(&piece);

@@ -1,5 +1,7 @@
 //! The request walk: everything that a request may cause, in order.
 
+mod destination;
+mod evidence;
 mod login;
 mod send;
 
@@ -7,7 +9,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use forcefield_audit::{Outcome, Proof};
-use forcefield_config::config::Destination;
 use forcefield_identity::{Caller, Carriers, Peer, PeerCertificate, Proof as How, SoapBody, Unidentified};
 use forcefield_limits::{Format, HandleScanner, Lease, Limits, RowCounter};
 use forcefield_policy::classify::{BodyUse, Unclear, UnclearKind, body_use, classify, decoded};
@@ -31,6 +32,8 @@ use crate::reply::{Form, Refusal, Rewriter, is_text, passes};
 use crate::rooms::Rooms;
 use crate::upstream::{Upstream, UpstreamBody};
 use arc_swap::ArcSwap;
+use destination::Export;
+pub(crate) use destination::Watch;
 use forcefield_credentials::Credentials;
 use forcefield_identity::Logins;
 use send::OrgBody;
@@ -125,11 +128,16 @@ impl Service {
         let permit = decide(&member.grants, asked, &origins); // may it, and in which form
         let permit = permit.map_err(|denial| Refusal::Denied(member.identity.name.clone(), denial))?;
         exchange.permitted(&permit);
-        destination(&live, &member, &peer, &permit, &origins)?; // exports go to named places only
+        let export = Export::of(&peer, &member, &permit, &origins);
+        export.as_ref().map_or(Ok(()), |export| export.check(&live))?; // exports go to named places only
         let lease = self.limits.admit(&member.identity.name, &permit); // has it budget left
         let lease = lease.map_err(|exceeded| Refusal::Exceeded(member.identity.name.clone(), exceeded))?;
+        if let Some(reply) = Box::pin(self.defer(&member, &permit, exchange)).await? {
+            return Ok(reply); // a deleted job stays at the org for a while
+        }
         let answer = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
-        self.reply(&member, permit, lease, (answer, &host.base())).await // rows and bytes counted as they pass
+        let reply = self.reply(&member, permit, lease, (answer, &host.base())).await?; // rows and bytes counted as they pass
+        Ok(reply.watched(export.map(|export| export.watch(self, live))))
     }
 
     /// Shares it, with the budgets of its integrations among the metrics.
@@ -212,6 +220,7 @@ impl Service {
                 .issues
                 .filter(|_| success)
                 .map(|kind| self.issues(member, &permit, kind, &content_type)),
+            watch: None,
             rewriter: text.then(|| Rewriter::new(orgs.iter().map(String::as_str), base)),
         };
         self.note_use(member, &permit, success).await?;
@@ -357,50 +366,6 @@ fn soap(parts: &Parts, head: &Head<'_>, taken: &Taken) -> Result<Option<SoapBody
     })
 }
 
-/// An export goes to the destinations that are named for every object it reads, and nowhere else.
-fn destination(
-    live: &Snapshot,
-    member: &Member,
-    peer: &Peer,
-    permit: &Permit,
-    origins: &[Option<Origin>],
-) -> Result<(), Refusal> {
-    if !permit.is_export() {
-        return Ok(());
-    }
-    let of_handles =
-        origins.iter().flatten().flat_map(|origin| origin.reads.iter().map(|(object, _)| object));
-    let mut objects = permit.reading().objects.iter().chain(of_handles);
-    let allowed = |object: &String| {
-        let exports = member
-            .identity
-            .exports
-            .iter()
-            .filter(|export| export.object.as_str().eq_ignore_ascii_case(object));
-        let mut places =
-            exports.flat_map(|export| &export.to).filter_map(|name| live.config.destinations.get(name));
-        places.any(|place| is_at(peer, place))
-    };
-    match objects.find(|object| !allowed(object)) {
-        None => Ok(()),
-        Some(object) => {
-            let name = &member.identity.name;
-            Err(Refusal::NotHere(format!(
-                "{name} may not export {object} to where it calls from (not one of its `destinations`)"
-            )))
-        }
-    }
-}
-
-/// Whether a caller stands at a destination: in one of its networks and with one of its certificates, where it names
-/// any.
-fn is_at(peer: &Peer, place: &Destination) -> bool {
-    let in_network =
-        place.networks.is_empty() || place.networks.iter().any(|network| network.contains(&peer.address()));
-    let shown = |wanted| peer.certificate().is_some_and(|certificate| certificate.matches(wanted));
-    in_network && (place.certificates.is_empty() || place.certificates.iter().any(shown))
-}
-
 /// The headers of a request as the classifier reads them.
 fn headers(parts: &Parts) -> Vec<(&str, &[u8])> {
     parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
@@ -445,6 +410,14 @@ impl Reply {
         let (head, body) = answer.into_parts();
         let exact = http_body::Body::size_hint(&body).exact();
         Self { head, body: Either::Right(body), passing: None, exact }
+    }
+
+    /// The same, broken off when its export may no longer go where it goes.
+    fn watched(mut self, watch: Option<Watch>) -> Self {
+        if let Some(passing) = &mut self.passing {
+            passing.watch = watch;
+        }
+        self
     }
 
     fn sent(mut self, id: ulid::Ulid, mut exchange: Exchange) -> Response<Body> {

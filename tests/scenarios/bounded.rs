@@ -8,6 +8,7 @@
 
 mod budgets;
 mod crash;
+mod exports;
 mod rates;
 
 use forcefield_emulator::Server;

@@ -47,6 +47,7 @@ pub(super) fn identity(
     });
     let limits = limits(raw.limits, report);
     let session = session(raw.session, report);
+    let evidence = evidence(raw.evidence, report);
 
     let (name, org) = (raw.identity?.value, raw.org?.value.0);
     let (mode, exports) = (mode?, exports??);
@@ -63,6 +64,7 @@ pub(super) fn identity(
         authenticate: authenticate?,
         networks: raw.networks?.into_iter().map(|network| network.value).collect(),
         session: session?,
+        evidence: evidence?,
         credential: credential?,
         shared: raw.shared?.map(|reason| reason.value),
         grants,
@@ -175,6 +177,14 @@ fn session(raw: Option<Option<At<crate::read::Lasting>>>, report: &mut Report<'_
     Some(written.value.0)
 }
 
+fn evidence(raw: Option<Option<At<crate::read::Lasting>>>, report: &mut Report<'_>) -> Option<Duration> {
+    let Some(written) = raw? else { return Some(USUAL_EVIDENCE) };
+    if written.value.0 > LONGEST_EVIDENCE {
+        report.error(written.at, "an org keeps a job for a week", "write at most `7d`");
+    }
+    Some(written.value.0)
+}
+
 fn limits(raw: Option<Option<raw::Limits>>, report: &mut Report<'_>) -> Option<Limits> {
     let Some(raw) = raw? else { return Some(Limits::default()) };
     if let (Some(None), Some(Some(burst))) = (&raw.requests, &raw.burst) {
@@ -209,6 +219,8 @@ fn known(name: &At<Name>, what: &str, names: Option<&[String]>, report: &mut Rep
     report.error(name.at, format!("unknown {what} `{written}`"), help);
 }
 
+const USUAL_EVIDENCE: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_EVIDENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 const USUAL_SESSION: Duration = Duration::from_secs(30 * 60);
 const SHORTEST_SESSION: Duration = Duration::from_secs(60);
 const LONGEST_SESSION: Duration = Duration::from_secs(24 * 3600);

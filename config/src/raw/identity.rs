@@ -43,6 +43,8 @@ record! {
         networks: Vec<At<IpNet>>,
         /// The lifetime of tokens that Forcefield hands out to it, at most `24h`; `30m` when absent.
         session: Option<At<Lasting>>,
+        /// How long a job that it deletes stays at the org as evidence, at most `7d`; `24h` when absent.
+        evidence: Option<At<Lasting>>,
         /// What Forcefield holds for it at the org: exactly one of the keys.
         credential: Credential,
         /// Why it shares its `host` or its credential's `client_id` with another integration that says so too.

@@ -1,4 +1,5 @@
-//! The two requests that Forcefield makes for itself: what the org's objects are. No record data comes back.
+//! The requests that Forcefield makes for itself: what the org's objects are, and the end of jobs that their owners
+//! have deleted. No record data comes back.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,8 +8,9 @@ use bytes::Bytes;
 
 use super::asked::Asked;
 use super::{Permit, PermitBody};
+use crate::id::RecordId;
 use crate::names::{ApiVersion, is_api_name};
-use crate::request::{Answer, Api, Method, Named, Needs, Operation, What};
+use crate::request::{Answer, Api, HandleKind, Method, Named, Needs, Operation, What};
 
 impl Permit {
     /// The list of all objects.
@@ -30,6 +32,33 @@ impl Permit {
         body.push_str("]}");
         let target = format!("/services/data/v{version}/composite/batch");
         Self::own(Api::Composite, version, Method::Post, target, PermitBody::Whole(vec![Bytes::from(body)]))
+    }
+
+    /// The state of a Bulk 2.0 job; `None` for a handle that is none.
+    #[must_use]
+    pub fn job_status(version: ApiVersion, kind: HandleKind, id: &str) -> Option<Self> {
+        Self::own_job(version, Method::Get, kind, id)
+    }
+
+    /// The deletion of a Bulk 2.0 job, whose owner deleted it a while ago; `None` for a handle that is none.
+    #[must_use]
+    pub fn delete_job(version: ApiVersion, kind: HandleKind, id: &str) -> Option<Self> {
+        Self::own_job(version, Method::Delete, kind, id)
+    }
+
+    fn own_job(version: ApiVersion, method: Method, kind: HandleKind, id: &str) -> Option<Self> {
+        let jobs = match kind {
+            HandleKind::QueryJob => "query",
+            HandleKind::IngestJob => "ingest",
+            HandleKind::Locator
+            | HandleKind::ClassicJob
+            | HandleKind::ReportInstance
+            | HandleKind::Deployment => return None,
+        };
+        let id = RecordId::parse(id)?;
+        let target = format!("/services/data/v{version}/jobs/{jobs}/{}", id.as_str());
+        let permit = Self::own(Api::Bulk2, version, method, target, PermitBody::Empty);
+        Some(Self { operations: Operation::Job.into(), ..permit })
     }
 
     fn own(api: Api, version: ApiVersion, method: Method, target: String, body: PermitBody) -> Self {
@@ -73,5 +102,17 @@ mod tests {
             .collect();
         assert_eq!(urls, ["v62.0/sobjects/Account/describe", "v62.0/sobjects/Invoice__c/describe"]);
         assert!(!permit.session_in_body());
+    }
+
+    #[test]
+    fn only_bulk_2_jobs_are_asked_for_and_deleted() {
+        let version = ApiVersion::new(62);
+        let deleted = Permit::delete_job(version, HandleKind::QueryJob, "750R0000000zlh9").unwrap();
+        assert_eq!(
+            (deleted.method(), deleted.target()),
+            (Method::Delete, "/services/data/v62.0/jobs/query/750R0000000zlh9")
+        );
+        assert!(Permit::job_status(version, HandleKind::ClassicJob, "750R0000000zlh9").is_none());
+        assert!(Permit::job_status(version, HandleKind::IngestJob, "../sobjects").is_none());
     }
 }

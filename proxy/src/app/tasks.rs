@@ -71,6 +71,7 @@ impl App {
         if let Err(error) = live.standing().sessions.prune(Timestamp::now()) {
             warn!(%error, "the sessions cannot be pruned");
         }
+        Box::pin(service.delete_due()).await;
         let orgs: Vec<String> = live.config.orgs.keys().cloned().collect();
         for org in &orgs {
             if self.is_older_than(org, REFRESH) {

@@ -154,6 +154,7 @@ fn identity(credential: Credential) -> Identity {
         authenticate: Vec::new(),
         networks: Vec::new(),
         session: Duration::from_secs(1800),
+        evidence: std::time::Duration::from_secs(86_400),
         credential,
         shared: None,
         grants,

@@ -284,6 +284,7 @@ fn identity(text: &str, authenticate: Vec<Authenticate>) -> Identity {
         authenticate,
         networks: Vec::new(),
         session: Duration::from_secs(1_800),
+        evidence: Duration::from_secs(86_400),
         credential: Credential::ClientCredentials { client_id: secret.clone(), client_secret: secret },
         shared: None,
         grants: GrantsSpec {

@@ -90,6 +90,7 @@ fn identities(limits: Configured) -> BTreeMap<IdentityName, Identity> {
         authenticate: Vec::new(),
         networks: Vec::new(),
         session: HOUR,
+        evidence: Duration::from_secs(86_400),
         credential: Credential::ClientCredentials {
             client_id: SecretRef::Env("ID".into()),
             client_secret: SecretRef::Env("SECRET".into()),
