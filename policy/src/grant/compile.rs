@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Enforcement, FieldSet, Grant, Grants, Pattern};
+use crate::decision::side_door;
 use crate::names::{ApiVersions, FieldName, IdentityName, ObjectName};
 use crate::request::{Named, Verb};
 use crate::schema::{FieldId, Object, ObjectId, Schema};
@@ -77,8 +78,9 @@ impl Grants {
         let (namespaces, named): (Vec<_>, Vec<_>) =
             spec.allow.iter().partition(|allow| allow.key.ends_with("__*"));
         for allow in namespaces {
-            for (id, object) in schema.objects().filter(|(_, object)| in_namespace(object.name(), &allow.key))
-            {
+            // A side door out is granted by its own name or not at all.
+            let covers = |name: &str| in_namespace(name, &allow.key) && !side_door::is_object(name);
+            for (id, object) in schema.objects().filter(|(_, object)| covers(object.name())) {
                 grant(allow, schema, (id, object), &mut problems).and_then(|grant| objects.insert(id, grant));
             }
         }
