@@ -18,7 +18,8 @@ pub use denial::{Denial, Reason};
 use crate::grant::{Enforcement, Grants};
 use crate::names::ApiVersion;
 use crate::request::{
-    Answer, Api, Body, Handle, JobOrigin, Method, Need, Operations, Origin, Reading, Request, Template, What,
+    Answer, Api, Body, Handle, JobOrigin, Method, Need, Operations, Origin, Reading, Request, Template, Verb,
+    What,
 };
 use crate::schema::Schema;
 
@@ -45,6 +46,7 @@ pub struct Permit {
     export: bool,
     asked: Asked,
     job: Option<JobOrigin>,
+    written: Written,
     handles: Vec<Handle>,
     narrowings: Vec<Narrowing>,
     overlooked: Option<Denial>,
@@ -95,6 +97,7 @@ pub fn decide(grants: &Grants, request: Request, origins: &[Option<Origin>]) -> 
         let filling = fill(grants, need, origin, request.export, &mut outcome)?;
         outcome.fillings.push(filling);
     }
+    outcome.written = Written::of(grants, &outcome.narrowings);
     Ok(permit(request, grants.schema(), handles, outcome))
 }
 
@@ -103,7 +106,15 @@ pub fn decide(grants: &Grants, request: Request, origins: &[Option<Origin>]) -> 
 struct Outcome {
     fillings: Vec<Option<String>>,
     narrowings: Vec<Narrowing>,
+    written: Written,
     overlooked: Option<Denial>,
+}
+
+/// What was written into a request, by objects: what it gives out is held to it when it is used later.
+#[derive(Debug, Default)]
+struct Written {
+    conditions: Vec<(String, String)>,
+    fields: Vec<(String, Vec<String>)>,
 }
 
 /// Decides one need, and gives what goes into its hole.
@@ -131,7 +142,7 @@ fn fill(
 }
 
 fn permit(request: Request, schema: &Arc<Schema>, handles: Vec<Handle>, outcome: Outcome) -> Permit {
-    let Outcome { fillings, narrowings, overlooked } = outcome;
+    let Outcome { fillings, narrowings, written: added, overlooked } = outcome;
     let written = |template: Template| template.fill(|need| fillings.get(need).and_then(Option::as_deref));
     let draft = request.draft;
     let target = written(draft.target).into_text();
@@ -154,9 +165,31 @@ fn permit(request: Request, schema: &Arc<Schema>, handles: Vec<Handle>, outcome:
         export: request.export,
         asked: Asked::new(request.needs, Arc::clone(schema)),
         job: request.job,
+        written: added,
         handles,
         narrowings,
         overlooked,
+    }
+}
+
+// === impl Written ===
+
+impl Written {
+    fn of(grants: &Grants, narrowings: &[Narrowing]) -> Self {
+        let mut written = Self::default();
+        for narrowing in narrowings {
+            let (Narrowing::Condition(name) | Narrowing::Fields(name)) = narrowing else { continue };
+            let Some((id, object)) = grants.schema().look_up(name) else { continue };
+            let Some(grant) = grants.on(id) else { continue };
+            let condition = grant.condition().map(|condition| (name.clone(), condition.text().to_owned()));
+            written.conditions.extend(condition.filter(|known| !written.conditions.contains(known)));
+            if let (Narrowing::Fields(_), Some(fields)) = (narrowing, grant.fields(Verb::Read)) {
+                let granted = object.fields().filter(|(id, _)| fields.contains(*id));
+                let granted = granted.map(|(_, field)| field.name().to_owned()).collect();
+                written.fields.push((name.clone(), granted));
+            }
+        }
+        written
     }
 }
 
@@ -249,7 +282,15 @@ impl Permit {
     /// What the ledger has to keep when the answer gives out a handle.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        Origin { job: self.job.clone(), ..self.reading().origin() }
+        let conditions = self.written.conditions.clone();
+        let mut origin = Origin { job: self.job.clone(), conditions, ..self.reading().origin() };
+        for (object, fields) in &self.written.fields {
+            for (_, list) in origin.reads.iter_mut().filter(|(known, _)| known == object) {
+                list.retain(|field| field != "*");
+                list.extend(fields.iter().cloned());
+            }
+        }
+        origin
     }
 
     /// Its queries and searches with every literal redacted, for the record. Worked out when they are first asked for.

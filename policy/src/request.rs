@@ -275,6 +275,9 @@ pub struct Columns {
 pub struct Origin {
     /// What it reads: `Object` and the fields, `*` for every field.
     pub reads: Vec<(String, Vec<String>)>,
+    /// The conditions that were added to it: `Object` and the text.
+    #[serde(default)]
+    pub conditions: Vec<(String, String)>,
     /// What uploads to it do, for jobs that take uploads.
     pub job: Option<JobOrigin>,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::asked::Asked;
-use super::{Permit, PermitBody};
+use super::{Permit, PermitBody, Written};
 use crate::id::RecordId;
 use crate::names::{ApiVersion, is_api_name};
 use crate::request::{Answer, Api, HandleKind, Method, Named, Needs, Operation, What};
@@ -78,6 +78,7 @@ impl Permit {
             export: false,
             asked: Asked::new(Needs::new(What::Named(Named::DescribeGlobal)), Arc::default()),
             job: None,
+            written: Written::default(),
             handles: Vec::new(),
             narrowings: Vec::new(),
             overlooked: None,

@@ -2,17 +2,17 @@
 
 use super::{Reason, check};
 use crate::grant::Grants;
-use crate::request::{Access, Columns, Handle, HandleUse, Origin, Verb};
+use crate::request::{Access, Columns, Handle, HandleKind, HandleUse, JobOrigin, Origin, Verb};
 
 /// Decides the use of a handle.
 pub(super) fn handle(grants: &Grants, handle: &Handle, origin: Option<&Origin>) -> Result<(), Reason> {
     let origin = origin.ok_or(Reason::NotOwn(handle.kind))?;
     let job = origin.job.as_ref();
     match handle.use_ {
-        HandleUse::Page => reads(grants, origin, false),
+        HandleUse::Page => reads(grants, (handle.kind, origin), false),
         // The results of an upload are what became of its rows.
         HandleUse::Results if job.is_some_and(|job| !job.is_query()) => Ok(()),
-        HandleUse::Results => reads(grants, origin, true),
+        HandleUse::Results => reads(grants, (handle.kind, origin), true),
         HandleUse::Ask(object) => {
             let job = job.ok_or(Reason::NotOwn(handle.kind))?;
             let object = check::name(grants, object);
@@ -24,32 +24,48 @@ pub(super) fn handle(grants: &Grants, handle: &Handle, origin: Option<&Origin>) 
                 (false, _) => Err(Reason::Job("it takes records, not a query".to_owned())),
             }
         }
-        HandleUse::Readback
-        | HandleUse::Status
-        | HandleUse::Change
-        | HandleUse::Upload
-        | HandleUse::Delete => Ok(()),
+        // Closing a job is what carries its uploads out.
+        HandleUse::Change => job.filter(|job| !job.is_query()).map_or(Ok(()), |job| writes(grants, job)),
+        HandleUse::Readback | HandleUse::Status | HandleUse::Upload | HandleUse::Delete => Ok(()),
     }
 }
 
-/// Everything that the handle's request read must still be granted.
-fn reads(grants: &Grants, origin: &Origin, export: bool) -> Result<(), Reason> {
+/// Everything that the handle's request read must still be granted, under the conditions that it was made with.
+fn reads(grants: &Grants, (kind, origin): (HandleKind, &Origin), export: bool) -> Result<(), Reason> {
+    // Batches of a classic job are narrowed each by itself; reports are opened by their path.
+    let is_query = matches!(kind, HandleKind::Locator | HandleKind::QueryJob);
     for (object, fields) in &origin.reads {
         let unknown = |field: Option<&String>| Reason::NoGrant(Verb::Read, object.clone(), field.cloned());
         let (id, known) = grants.schema().look_up(object).ok_or_else(|| unknown(None))?;
         if export && !grants.exports(id) {
             return Err(Reason::Export(object.clone()));
         }
-        check::covered(grants, Access::object(Verb::Read, id))?;
+        let grant = check::covered(grants, Access::object(Verb::Read, id))?;
+        let held = |text: &str| origin.conditions.iter().any(|(of, known)| of == object && known == text);
+        if is_query && grant.condition().is_some_and(|condition| !held(condition.text())) {
+            return Err(Reason::Condition(object.clone(), "its rows were chosen without it; ask again"));
+        }
         for field in fields {
-            // `*` was narrowed to what was granted when the handle was made.
-            if field != "*" {
-                let field = known.find(field).ok_or_else(|| unknown(Some(field)))?;
-                check::covered(grants, Access::field(Verb::Read, id, field))?;
+            match field.as_str() {
+                // Where fewer fields were granted when the handle was made, they are listed.
+                "*" if is_query => check::covered(grants, Access::every(Verb::Read, id)).map(|_| ())?,
+                "*" => {}
+                field => {
+                    let field = known.find(field).ok_or_else(|| unknown(Some(&field.to_owned())))?;
+                    check::covered(grants, Access::field(Verb::Read, id, field))?;
+                }
             }
         }
     }
     Ok(())
+}
+
+/// What the uploads to a job do must still be granted on its object; their columns were decided one by one.
+fn writes(grants: &Grants, job: &JobOrigin) -> Result<(), Reason> {
+    let schema = grants.schema();
+    let (id, object) =
+        schema.look_up(&job.object).ok_or_else(|| Reason::NoGrant(Verb::Create, job.object.clone(), None))?;
+    job.verbs(object).iter().try_for_each(|verb| check::plain(grants, Access::object(*verb, id)))
 }
 
 /// Decides the columns of an upload by the object and operation of its job.
@@ -60,11 +76,7 @@ pub(super) fn columns(grants: &Grants, columns: &Columns, origin: Option<&Origin
         return Err(Reason::Job("it takes a query, not records".to_owned()));
     }
     let schema = grants.schema();
-    let (id, object) =
-        schema.look_up(&job.object).ok_or_else(|| Reason::NoGrant(Verb::Create, job.object.clone(), None))?;
-    for verb in job.verbs(object) {
-        check::plain(grants, Access::object(*verb, id))?;
-    }
+    writes(grants, job)?;
     if columns.delimiter != job.delimiter && columns.names.len() > 1 {
         return Err(Reason::Job("its delimiter is not the one that the header has".to_owned()));
     }

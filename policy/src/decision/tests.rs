@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Narrowing, Reason, narrow};
+use super::{Narrowing, Permit, Reason, decide, handles, narrow};
+use crate::classify::classify;
 use crate::grant::{AllowSpec, Enforcement, FieldsSpec, Grants, GrantsSpec};
+use crate::id::RecordId;
 use crate::names::{ApiVersion, FieldName};
-use crate::request::What;
+use crate::request::{Handle, HandleKind, HandleUse, Head, JobOperation, JobOrigin, Origin, Verb, What};
 use crate::schema::Schema;
 use crate::sosl;
 
@@ -59,4 +61,58 @@ fn a_search_that_shows_unnamed_fields_needs_them_all() {
         assert!(searched(&all, text).0.is_ok(), "{text}");
     }
     assert!(searched(&some, "FIND {x} IN NAME FIELDS RETURNING Contact").0.is_ok());
+}
+
+fn permitted(grants: &Grants, soql: &str) -> Permit {
+    let target = format!("/services/data/v60.0/query?q={}", soql.replace(' ', "+"));
+    let head = Head { method: "GET", target: &target, headers: &[] };
+    decide(grants, classify(grants.schema(), &head, b"").unwrap(), &[]).unwrap()
+}
+
+fn paged(grants: &Grants, origin: &Origin) -> Result<(), Reason> {
+    let (kind, id, use_) = (HandleKind::Locator, "01g5g0000000001".into(), HandleUse::Page);
+    handles::handle(grants, &Handle { kind, id, offset: Some(2000), use_ }, Some(origin))
+}
+
+#[test]
+fn a_cursor_on_every_field_ends_with_the_grant_of_every_field() {
+    let (all, some) = (
+        grants(vec![allow("Contact", &["*"], None)]),
+        grants(vec![allow("Contact", &["Name", "Email"], None)]),
+    );
+    let fewer = grants(vec![allow("Contact", &["Name"], None)]);
+    let soql = "SELECT FIELDS(ALL) FROM Contact LIMIT 200";
+    let wide = permitted(&all, soql).origin();
+    assert_eq!(paged(&all, &wide), Ok(()));
+    assert!(matches!(paged(&some, &wide), Err(Reason::EveryField(..))));
+    let narrow = permitted(&some, soql).origin();
+    assert_eq!((paged(&some, &narrow), paged(&all, &narrow)), (Ok(()), Ok(())));
+    assert!(matches!(paged(&fewer, &narrow), Err(Reason::Field(..))));
+}
+
+#[test]
+fn a_cursor_goes_on_under_the_condition_that_it_was_opened_with() {
+    let eu = grants(vec![allow("Account", &["*"], Some("Site = 'EU'"))]);
+    let us = grants(vec![allow("Account", &["*"], Some("Site = 'US'"))]);
+    let all = grants(vec![allow("Account", &["*"], None)]);
+    let soql = "SELECT Name FROM Account";
+    let (held, free) = (permitted(&eu, soql).origin(), permitted(&all, soql).origin());
+    assert_eq!((paged(&eu, &held), paged(&all, &held), paged(&all, &free)), (Ok(()), Ok(()), Ok(())));
+    assert!(matches!(paged(&us, &held), Err(Reason::Condition(..))));
+    assert!(matches!(paged(&eu, &free), Err(Reason::Condition(..))));
+}
+
+#[test]
+fn a_job_is_closed_only_while_its_verb_is_granted() {
+    let operation = JobOperation::Insert;
+    let job = JobOrigin { object: "Contact".to_owned(), operation, external_id: None, delimiter: b',' };
+    let origin = Origin { job: Some(job), ..Origin::default() };
+    let id = RecordId::parse("7505g000000000AAAQ").unwrap();
+    let close = |grants: &Grants| {
+        handles::handle(grants, &Handle::job(HandleKind::IngestJob, id, HandleUse::Change), Some(&origin))
+    };
+    let created = AllowSpec { create: Some(FieldsSpec::Every), ..allow("Contact", &["*"], None) };
+    assert_eq!(close(&grants(vec![created])), Ok(()));
+    let refused = close(&grants(vec![allow("Contact", &["*"], None)]));
+    assert_eq!(refused, Err(Reason::Verb(Verb::Create, "Contact".to_owned())));
 }

@@ -76,7 +76,7 @@ impl Reading {
             };
             (object.clone(), self.fields.iter().filter_map(of).collect())
         };
-        Origin { reads: self.objects.iter().map(fields_of).collect(), job: None }
+        Origin { reads: self.objects.iter().map(fields_of).collect(), ..Origin::default() }
     }
 }
 

@@ -15,7 +15,7 @@ fn origin(object: &str, operation: JobOperation) -> Origin {
         external_id: Some("ExtId__c".to_owned()),
         delimiter: b',',
     };
-    Origin { reads: vec![(object.to_owned(), Vec::new())], job: Some(job) }
+    Origin { reads: vec![(object.to_owned(), Vec::new())], job: Some(job), ..Origin::default() }
 }
 
 fn batch(content_type: &str, body: &str) -> Sample {

@@ -49,7 +49,7 @@ fn identity(name: &str) -> IdentityName {
 }
 
 fn origin(object: &str) -> Origin {
-    Origin { reads: vec![(object.into(), vec!["Name".into()])], job: None }
+    Origin { reads: vec![(object.into(), vec!["Name".into()])], ..Origin::default() }
 }
 
 fn locator(id: &str, offset: u64) -> Issued {
