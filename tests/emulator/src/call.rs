@@ -131,7 +131,8 @@ impl Call<'_> {
             .cursors
             .find(locator, &self.user)
             .ok_or_else(|| Fault::bad("INVALID_QUERY_LOCATOR", "invalid query locator"))?;
-        self.touches.all(&cursor.touches);
+        // What the call that opened it wrote is not written again.
+        self.touches.reads(&cursor.touches);
         Ok(self.write(cursor.resource, |writer| writer.next(&name, &cursor, row)))
     }
 

@@ -79,6 +79,11 @@ impl Touches {
         self.0.extend(others.0.iter().cloned());
     }
 
+    /// Notes everything that was read elsewhere.
+    pub(crate) fn reads(&mut self, others: &Touches) {
+        self.0.extend(others.0.iter().filter(|touch| touch.verb == Verb::Read).cloned());
+    }
+
     pub(crate) fn into_set(self) -> BTreeSet<Touch> {
         self.0
     }
