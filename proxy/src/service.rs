@@ -3,17 +3,19 @@
 mod destination;
 mod evidence;
 mod login;
+mod own;
 mod send;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use forcefield_audit::{Outcome, Proof};
+use forcefield_config::config::Mode;
 use forcefield_identity::{Caller, Carriers, Peer, PeerCertificate, Proof as How, SoapBody, Unidentified};
 use forcefield_limits::{Format, HandleScanner, Lease, Limits, RowCounter};
 use forcefield_policy::classify::{BodyUse, Unclear, UnclearKind, body_use, classify, decoded};
 use forcefield_policy::decision::{Permit, decide};
-use forcefield_policy::request::{Cut, Handle, HandleKind, Head, Origin, Request as Asked, Rows};
+use forcefield_policy::request::{Cut, Handle, HandleKind, HandleUse, Head, Origin, Request as Asked, Rows};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{HeaderName, Request, Response};
@@ -108,6 +110,9 @@ impl Service {
         if let Some(route) = login::route(parts) {
             return self.login((&live, route), (&peer, parts), body, exchange).await; // logins are answered here
         }
+        if let Some(reply) = own::public(&live, &peer, parts, exchange) {
+            return Ok(reply);
+        }
         let headers = headers(parts);
         let head = head(parts, &headers);
         let taken = self.take(&head, body).await?;
@@ -118,7 +123,10 @@ impl Service {
                 Err(soap) => Some(soap),
             },
         };
-        let member = identify(&live, &peer, parts, soap.as_ref(), exchange)?; // who is calling
+        let (caller, member) = identify(&live, &peer, parts, soap.as_ref(), exchange)?; // who is calling
+        if let Some(reply) = self.own_user(&live, &caller, (&peer, parts), exchange) {
+            return Ok(reply);
+        }
         let asked = self.classify(&member, &head, &taken)?; // what it asks of Salesforce
         exchange.note(|record| {
             record.door = Some(asked.api);
@@ -135,6 +143,7 @@ impl Service {
         if let Some(reply) = Box::pin(self.defer(&member, &permit, exchange)).await? {
             return Ok(reply); // a deleted job stays at the org for a while
         }
+        self.learn(&member, &permit).await?; // what a job is about to read is known before it reads
         let answer = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
         let reply = self.reply(&member, permit, lease, (answer, &host.base())).await?; // rows and bytes counted as they pass
         Ok(reply.watched(export.map(|export| export.watch(self, live))))
@@ -204,6 +213,7 @@ impl Service {
             head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         let orgs = [member.org.url.base()];
         forward(&mut head, &orgs, base);
+        warn(&mut head, member, &permit);
         if let Some(rows) = known_rows(&head).filter(|_| success && plan.rows == Rows::Csv) {
             let spent = lease.expect(rows);
             spent.map_err(|spent| Refusal::Exceeded(member.identity.name.clone(), spent.into()))?;
@@ -223,10 +233,17 @@ impl Service {
             watch: None,
             rewriter: text.then(|| Rewriter::new(orgs.iter().map(String::as_str), base)),
         };
-        self.note_use(member, &permit, success).await?;
-        if plan.cut != Cut::Nothing && success && permit.method() != forcefield_policy::request::Method::Head
-        {
-            let cut = self.cut(member, plan.cut, &content_type, body).await?;
+        if success {
+            self.forget(member, &permit).await?;
+        }
+        // What `observe` lets through comes whole; the jobs of others stay theirs.
+        let cut = match plan.cut {
+            Cut::Jobs => Cut::Jobs,
+            _ if permit.overlooked().is_some() => Cut::Nothing,
+            cut => cut,
+        };
+        if cut != Cut::Nothing && success && permit.method() != forcefield_policy::request::Method::Head {
+            let cut = self.cut(member, cut, &content_type, body).await?;
             passing.issues = None;
             return Ok(Reply {
                 head,
@@ -257,21 +274,22 @@ impl Service {
         known.unwrap_or_else(|| permit.origin())
     }
 
-    /// Keeps the ledger true after a handle was used: what batches of a job read, and jobs that are gone.
-    async fn note_use(&self, member: &Member, permit: &Permit, success: bool) -> Result<(), Refusal> {
-        use forcefield_policy::request::HandleUse;
-        for handle in permit.handles().iter().filter(|_| success) {
-            let (ledger, name) = (self.limits.ledger(), &member.identity.name);
-            let noted = match handle.use_ {
-                HandleUse::Delete => ledger.delete(name, handle.into()).await,
-                HandleUse::Upload if !permit.origin().reads.is_empty() => {
-                    ledger.amend(name, handle.into(), permit.origin().reads).await
-                }
-                _ => Ok(()),
-            };
-            noted.map_err(|_| {
-                Refusal::Unavailable("the ledger of cursors and jobs cannot be written at present")
-            })?;
+    /// Adds a query to what its Bulk 1.0 job reads, so that results are decided on it. Before it is sent: an answer that
+    /// is lost must not leave a query behind that the ledger does not know.
+    async fn learn(&self, member: &Member, permit: &Permit) -> Result<(), Refusal> {
+        for handle in permit.handles().iter().filter(|handle| matches!(handle.use_, HandleUse::Ask(_))) {
+            let reads = permit.origin().reads;
+            let learned = self.limits.ledger().amend(&member.identity.name, handle.into(), reads).await;
+            learned.map_err(|_| Refusal::Unavailable(LEDGER))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets jobs that are gone.
+    async fn forget(&self, member: &Member, permit: &Permit) -> Result<(), Refusal> {
+        for handle in permit.handles().iter().filter(|handle| handle.use_ == HandleUse::Delete) {
+            let forgotten = self.limits.ledger().delete(&member.identity.name, handle.into()).await;
+            forgotten.map_err(|_| Refusal::Unavailable(LEDGER))?;
         }
         Ok(())
     }
@@ -294,7 +312,7 @@ impl Service {
     fn owns(&self, member: &Member, id: &str) -> bool {
         let Some(id) = forcefield_policy::id::RecordId::parse(id) else { return false };
         [HandleKind::QueryJob, HandleKind::IngestJob, HandleKind::ClassicJob].into_iter().any(|kind| {
-            let handle = Handle::job(kind, id, forcefield_policy::request::HandleUse::Status);
+            let handle = Handle::job(kind, id, HandleUse::Status);
             matches!(self.limits.ledger().look_up(&member.identity.name, &handle), Ok(Some(_)))
         })
     }
@@ -315,7 +333,7 @@ fn identify(
     parts: &Parts,
     soap: Option<&SoapBody>,
     exchange: &mut Exchange,
-) -> Result<Arc<Member>, Refusal> {
+) -> Result<(Caller, Arc<Member>), Refusal> {
     let text = |name: HeaderName| match parts.headers.get(&name) {
         None => Ok(None),
         Some(value) => value.to_str().map(Some).map_err(|_| Unidentified::Malformed),
@@ -330,10 +348,10 @@ fn identify(
         live.identities.identify(peer, &carriers, Timestamp::now())
     })();
     let caller = identified.map_err(|unidentified| refusal(&unidentified))?;
-    let member =
-        live.member(&caller.identity.name).ok_or_else(|| Refusal::Unidentified("no member".to_owned()))?;
-    exchange.caller(member, proof(&caller));
-    Ok(Arc::clone(member))
+    let member = live.member(&caller.identity.name);
+    let member = Arc::clone(member.ok_or_else(|| Refusal::Unidentified("no member".to_owned()))?);
+    exchange.caller(&member, proof(&caller));
+    Ok((caller, member))
 }
 
 /// What the record says of a proof: never a secret.
@@ -355,7 +373,7 @@ fn refusal(unidentified: &Unidentified) -> Refusal {
 
 /// What a SOAP envelope says about its session, for the doors that carry it there.
 fn soap(parts: &Parts, head: &Head<'_>, taken: &Taken) -> Result<Option<SoapBody>, Refusal> {
-    if !parts.uri.path().starts_with("/services/Soap/") || taken.bytes.is_empty() {
+    if !login::folded(parts.uri.path()).starts_with("/services/Soap/") || taken.bytes.is_empty() {
         return Ok(None);
     }
     let body = decoded(head, &taken.bytes).map_err(Refusal::Unclear)?;
@@ -398,6 +416,17 @@ fn forward(head: &mut http::response::Parts, orgs: &[String], base: &str) {
     head.version = http::Version::HTTP_11;
 }
 
+/// What a client of `mode: warn` is told of a request that `enforce` would have refused.
+fn warn(head: &mut http::response::Parts, member: &Member, permit: &Permit) {
+    let Some(denial) = permit.overlooked().filter(|_| matches!(member.identity.mode, Mode::Warn(_))) else {
+        return;
+    };
+    let text: String = denial.to_string().chars().filter(|letter| matches!(letter, ' '..='~')).collect();
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        head.headers.insert("x-forcefield-would-refuse", value);
+    }
+}
+
 /// The number of rows that the head of an answer announces.
 fn known_rows(head: &http::response::Parts) -> Option<u64> {
     head.headers.get("sforce-numberofrecords")?.to_str().ok()?.trim().parse().ok()
@@ -438,3 +467,5 @@ impl Reply {
         Response::from_parts(self.head, AnswerBody::new(self.body, pass, exchange, self.exact))
     }
 }
+
+const LEDGER: &str = "the ledger of cursors and jobs cannot be written at present";

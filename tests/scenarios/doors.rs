@@ -1,8 +1,33 @@
 //! Other ways in: recognised and refused by name, or granted by name.
 
+mod bulk1;
+mod bulk2;
+mod families;
+mod modes;
+mod own;
+mod rows;
+mod soap;
+
+use forcefield_emulator::Server;
 use serde_json::json;
 
 use crate::{data_requests, salesforce, with};
+
+/// What the last data request did at the org, one line each.
+fn touched(salesforce: &Server) -> Vec<String> {
+    let requests = data_requests(salesforce);
+    requests.last().map(|last| last.touched.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+/// The texts of all elements with this tag.
+fn all(text: &str, tag: &str) -> Vec<String> {
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    text.split(&open).skip(1).filter_map(|part| Some(part.split_once(&close)?.0.to_owned())).collect()
+}
+
+/// Exports of these objects to the place where the tests call from, and to one where nobody calls from.
+const HERE: &str =
+    "destinations:\n  here: { networks: [127.0.0.0/8] }\n  elsewhere: { networks: [10.99.0.0/16] }\n";
 
 #[tokio::test]
 async fn doors_that_are_not_granted_are_refused_by_name() {

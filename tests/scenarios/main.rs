@@ -42,19 +42,14 @@ async fn with(salesforce: &Server, rest: &str) -> Proxy {
 
 /// The data requests that an org received: everything but logins and Forcefield's own descriptions.
 fn data_requests(salesforce: &Server) -> Vec<forcefield_emulator::Received> {
-    let own = |target: &str| {
+    // What Forcefield asks for itself names no user agent: lists of objects, and batches of descriptions.
+    let own = |received: &forcefield_emulator::Received| {
+        let (target, body) = (&received.target, String::from_utf8_lossy(&received.body));
+        let listed = received.method == "GET" && target.ends_with("/sobjects");
+        let described = target.ends_with("/composite/batch") && body.contains("/describe\"");
         target.starts_with("/services/oauth2/")
-            || target.ends_with("/sobjects")
-            || target.ends_with("/composite/batch") && !target.contains('?')
-    };
-    let described = |received: &forcefield_emulator::Received| {
-        received.header("user-agent").is_some_and(|agent| agent.starts_with("forcefield-describe"))
+            || received.header("user-agent").is_none() && (listed || described)
     };
     let requests = salesforce.org().requests();
-    requests
-        .into_iter()
-        .filter(|received| {
-            !(described(received) || own(&received.target) && received.header("user-agent").is_none())
-        })
-        .collect()
+    requests.into_iter().filter(|received| !own(received)).collect()
 }

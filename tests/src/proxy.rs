@@ -84,7 +84,7 @@ impl Builder {
         })
     }
 
-    /// Adds an integration that logs in with its name and [`SECRET`] or shows the SVID of its name; `rest` is more of
+    /// Adds an integration that logs in with its name and [`SECRET`] (in SOAP as `NAME@test.example`) or shows the SVID of its name; `rest` is more of
     /// its file: `allow`, `also`, `limits` and so on.
     #[must_use]
     pub fn identity(mut self, name: &str, rest: &str) -> Self {
@@ -456,6 +456,7 @@ org: sample
 authenticate:
   - certificate: spiffe://test.example/{name}
   - client: {{ id: {name}, secret_hash: \"{hash}\" }}
+  - login: {{ username: {name}@test.example, password_hash: \"{hash}\" }}
 shared: the tests have one connected app
 credential:
   {credential}

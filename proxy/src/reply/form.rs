@@ -35,6 +35,8 @@ impl Form {
     #[must_use]
     pub fn of(parts: &Parts) -> Self {
         let path = parts.uri.path();
+        // The sf CLI may write one `/` too many in front.
+        let path = path.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(path);
         let says = |name, text: &str| {
             parts
                 .headers

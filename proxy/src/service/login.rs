@@ -22,13 +22,17 @@ use crate::reply::Refusal;
 /// The login endpoint that a request is for. One leading `/` too many is folded, and one leading segment that ends in
 /// `.salesforce.com` is taken off: what simple-salesforce makes of a domain with a path (clients.md, section 2.1).
 pub(super) fn route(parts: &Parts) -> Option<Route> {
-    let path = parts.uri.path();
-    let path = path.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(path);
+    let path = folded(parts.uri.path());
     let without_domain = path.strip_prefix('/').and_then(|rest| {
         let (domain, _) = rest.split_once('/').filter(|(first, _)| first.ends_with(".salesforce.com"))?;
         path.get(domain.len() + 1..)
     });
     Route::of(without_domain.unwrap_or(path))
+}
+
+/// A path without the one `/` too many that the sf CLI may write in front.
+pub(super) fn folded(path: &str) -> &str {
+    path.strip_prefix('/').filter(|rest| rest.starts_with('/')).unwrap_or(path)
 }
 
 impl Service {
@@ -92,7 +96,7 @@ impl Service {
         };
         let (authorization, session) = (text(AUTHORIZATION), text(HeaderName::from_static("x-sfdc-session")));
         let (service, live, peer) = (Arc::clone(self), Arc::clone(live), peer.clone());
-        let path = parts.uri.path().to_owned();
+        let path = folded(parts.uri.path()).to_owned();
         let _turn =
             self.logging_in.acquire().await.map_err(|_| Refusal::Unavailable("the process is ending"))?;
         let login = tokio::task::spawn_blocking(move || {
@@ -117,7 +121,7 @@ fn logged_in(login: Login, exchange: &mut Exchange) -> Reply {
     Reply::whole(response(answer))
 }
 
-fn response(answer: Answer) -> Response<Full<Bytes>> {
+pub(super) fn response(answer: Answer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));

@@ -73,7 +73,9 @@ impl Outgoing {
             }
             None => chunk,
         };
-        self.sleep = self.pause.map(|pause| Box::pin(tokio::time::sleep(pause)));
+        // A cut that follows at once would take along what is not sent yet.
+        let pause = self.pause.or(self.cut.map(|_| LONG_ENOUGH_TO_BE_SENT));
+        self.sleep = pause.map(|pause| Box::pin(tokio::time::sleep(pause)));
         Some(Ok(Frame::data(chunk)))
     }
 }
@@ -99,6 +101,8 @@ impl Body for Outgoing {
         self.length.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
+
+const LONG_ENOUGH_TO_BE_SENT: Duration = Duration::from_millis(20);
 
 /// Compresses a payload, streamed ones chunk by chunk.
 pub(crate) fn gzip(payload: Payload) -> Payload {

@@ -201,9 +201,12 @@ impl Gathered {
         for answer in &self.answers {
             match answer.rows {
                 Rows::None => {}
-                Rows::One => named = named.saturating_add(1),
-                Rows::Known(rows) | Rows::Enveloped(rows) => named = named.saturating_add(rows),
-                Rows::JsonRecords
+                // Records of the UI API have no `attributes` by which they could be counted.
+                Rows::Known(rows) if answer.cut == Cut::UiRecord => named = named.saturating_add(rows),
+                Rows::Enveloped(rows) => named = named.saturating_add(rows),
+                Rows::One
+                | Rows::Known(_)
+                | Rows::JsonRecords
                 | Rows::JsonArray
                 | Rows::Csv
                 | Rows::XmlRecords
