@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -22,7 +24,7 @@ use hyper_util::server::graceful::GracefulConnection;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use tokio_rustls::server::TlsStream;
 
 use super::framing::{LARGEST_HEAD, MOST_HEADERS};
@@ -193,6 +195,16 @@ fn check(
     Ok(checked)
 }
 
+/// How far a connection has come with a drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drain {
+    NotYet,
+    /// It is new, and hyper would close it at once: its first request may be on the way, and is served until then.
+    AwaitsFirst(Instant),
+    /// It ends after the requests that have begun.
+    Told,
+}
+
 /// Runs a connection beside its deadlines.
 async fn drive<C: GracefulConnection>(connection: C, peer: &Peer, pulse: &Pulse, mut terms: Terms) {
     let mut connection = pin!(connection);
@@ -200,20 +212,41 @@ async fn drive<C: GracefulConnection>(connection: C, peer: &Peer, pulse: &Pulse,
     let period = Pulse::tick(&terms.timeouts);
     let mut tick = interval_at(Instant::now() + period, period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut draining = false;
+    let mut drain = Drain::NotYet;
     loop {
+        let (waits, first_until) = match drain {
+            Drain::AwaitsFirst(until) => (true, until),
+            Drain::NotYet | Drain::Told => (false, Instant::now()),
+        };
+        // Ends with the connection, or when the first request for which a drain waits has come.
+        let served = poll_fn(|context| match connection.as_mut().poll(context) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if waits && pulse.has_begun() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        });
         tokio::select! {
             biased;
-            _ = connection.as_mut() => return,
+            ended = served => {
+                if ended {
+                    return;
+                }
+                drain = Drain::Told;
+                connection.as_mut().graceful_shutdown();
+            }
             _ = trust.changed() => {
                 if !peer.is_trusted(SystemTime::now()) {
                     return;
                 }
             }
-            _ = terms.drain.wait_for(|drains| *drains), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
+            _ = terms.drain.wait_for(|drains| *drains), if drain == Drain::NotYet => {
+                if pulse.has_begun() {
+                    drain = Drain::Told;
+                    connection.as_mut().graceful_shutdown();
+                } else {
+                    drain = Drain::AwaitsFirst(Instant::now() + FIRST_REQUEST);
+                }
             }
+            () = sleep_until(first_until), if waits => return,
             _ = tick.tick() => match pulse.overdue(&terms.timeouts) {
                 None => {}
                 Some(Overdue::Quiet) => {
@@ -247,6 +280,8 @@ fn http2_builder(timeouts: &Timeouts) -> http2::Builder<TokioExecutor> {
     builder
 }
 
+/// How long a drain waits for the first request of a connection that was just made.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// Streams of one HTTP/2 connection at one time.
 const STREAMS: u32 = 100;
 /// Streams of one HTTP/2 connection that a client may open and reset at once, or have reset for its errors.

@@ -123,6 +123,11 @@ impl Pulse {
         (Active(Arc::clone(self)), refused.copied())
     }
 
+    /// Whether the connection has had a request.
+    pub(super) fn has_begun(&self) -> bool {
+        self.served.load(Ordering::Relaxed) > 0
+    }
+
     /// Heads have passed on to hyper.
     pub(super) fn heads_passed(&self, heads: u64) {
         if heads > 0 {

@@ -434,6 +434,21 @@ async fn a_drain_lets_requests_end_and_closes_idle_connections() {
 }
 
 #[tokio::test]
+async fn a_drain_serves_the_first_request_of_a_connection_that_was_made_before_it() {
+    let served = serve(Timeouts::default()).await;
+    let connector = served.authority.connector(None, b"http/1.1");
+    let mut new = connect(&connector, served.address, "proxy.test").await.unwrap();
+    let never_used = connect(&connector, served.address, "proxy.test").await.unwrap();
+    let front = Arc::clone(&served.front);
+    let drain = tokio::spawn(async move { front.drain().await });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let answer = exchange(&mut new, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(drain.await.unwrap(), Drained::Completely, "one that is never used holds nothing up");
+    drop(never_used);
+}
+
+#[tokio::test]
 async fn a_drain_ends_when_the_longest_request_would_have() {
     let served = serve(Timeouts { longest: Duration::from_millis(50), ..Timeouts::default() }).await;
     let connector = served.authority.connector(None, b"http/1.1");

@@ -101,7 +101,7 @@ async fn jobs_are_their_makers_own() {
     for target in [
         format!("{QUERY}/{own}"),
         format!("{QUERY}/{own}/results"),
-        format!("{QUERY}/{}/results", &own[..15]),
+        format!("{QUERY}/{}/results", own.split_at(15).0),
     ] {
         let reply = other.get(&target).await.unwrap();
         assert_eq!(reply.status, 403, "{}", reply.text());
@@ -113,7 +113,7 @@ async fn jobs_are_their_makers_own() {
         let list = client.get(QUERY).await.unwrap();
         assert_eq!(list.status, 200, "{}", list.text());
         let ids: Vec<String> = list.json()["records"].as_array().unwrap().iter().map(self::id).collect();
-        assert_eq!(ids, [id.clone()]);
+        assert_eq!(ids, std::slice::from_ref(id));
     }
 }
 

@@ -16,11 +16,11 @@ const GRANTS: &str = "allow:
 ";
 
 fn part(method: &str, url: &str, reference: &str, body: &Value) -> Value {
-    let mut part = json!({"method": method, "url": format!("{BASE}/{url}"), "referenceId": reference});
-    if !body.is_null() {
-        part["body"] = body.clone();
+    let url = format!("{BASE}/{url}");
+    match body {
+        Value::Null => json!({"method": method, "url": url, "referenceId": reference}),
+        body => json!({"method": method, "url": url, "referenceId": reference, "body": body}),
     }
-    part
 }
 
 fn refused(reply: &Reply, what: &str) {

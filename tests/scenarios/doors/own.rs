@@ -42,7 +42,7 @@ async fn a_caller_reads_the_user_that_stands_for_it() {
     let client = proxy.client("nightly").await.unwrap();
     let user =
         client.get("/services/oauth2/userinfo").await.unwrap().json()["user_id"].as_str().unwrap().to_owned();
-    for id in [&user, &user[..15]] {
+    for id in [&*user, user.split_at(15).0] {
         let reply = client.get(&format!("/services/data/v51.0/sobjects/User/{id}")).await.unwrap();
         assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(reply.json()["Username"], "nightly@forcefield.invalid", "{}", reply.text());

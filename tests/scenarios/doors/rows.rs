@@ -17,12 +17,16 @@ also: [versions, limits, describe-global, \"GET /services/apexrest/orders/*\", \
 /// The record of a decision.
 pub(super) fn record(proxy: &Proxy, decision: &str) -> Value {
     let mut records = proxy.records().unwrap();
-    records.retain(|record| record["metadata"]["uid"] == decision);
+    records.retain(|record| record.pointer("/metadata/uid").is_some_and(|uid| uid == decision));
     assert_eq!(records.len(), 1, "one record for {decision}");
     records.remove(0)
 }
 
 const BASE: &str = "/services/data/v62.0";
+
+fn query(soql: &str) -> String {
+    format!("query?q={}", encode(soql))
+}
 
 fn part(url: &str, reference: &str) -> Value {
     json!({"method": "GET", "url": format!("{BASE}/{url}"), "referenceId": reference})
@@ -37,7 +41,6 @@ async fn rows_are_counted_at_every_door() {
         (salesforce.first_id("Account").unwrap(), salesforce.first_id("Attachment").unwrap());
     let accounts = client.query("SELECT Id FROM Account LIMIT 3").await.unwrap().json();
     let ids: Vec<&str> = (0..3).filter_map(|at| accounts["records"][at]["Id"].as_str()).collect();
-    let query = |soql: &str| format!("query?q={}", encode(soql));
     let nested = "SELECT Name, (SELECT LastName FROM Contacts) FROM Account WHERE Id IN ('001D000000IRt53IAD') LIMIT 1";
     let graphql = "{uiapi{query{Account(first:4){edges{node{Name{value}}}}}}}";
     let sosl = "FIND {0007} IN NAME FIELDS RETURNING Account(Name)";
@@ -83,6 +86,13 @@ async fn rows_are_counted_at_every_door() {
         assert_eq!(record["unmapped"]["rows"], rows, "{target}: {}", reply.text());
         assert_eq!(record["unmapped"]["bytes"], reply.body.len(), "{target}");
     }
+}
+
+#[tokio::test]
+async fn rows_of_reports_and_envelopes_are_counted() {
+    let salesforce = salesforce().await;
+    let proxy = with(&salesforce, GRANTS).await;
+    let client = proxy.client("nightly").await.unwrap();
     let report = client.get(&format!("{BASE}/analytics/reports/00O5g000000ZaBcEAK")).await.unwrap();
     let shown: usize = report.json()["factMap"]
         .as_object()
