@@ -31,7 +31,7 @@ record! {
         /// The org it works with, a key of `orgs`.
         org: At<Name>,
         /// Whether refusals for want of a grant are carried out (`enforce`, also when absent), only recorded
-        /// (`observe`), or recorded and told in a response header (`warn`).
+        /// (`observe`), or recorded and told in the response header `X-Forcefield-Would-Refuse` (`warn`).
         mode: Option<At<ModeName>>,
         /// The last day of `observe` or `warn`; required with them.
         until: Option<At<Date>>,
