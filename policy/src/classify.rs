@@ -104,7 +104,22 @@ pub fn classify(schema: &Schema, head: &Head<'_>, body: &[u8]) -> Result<Request
     if root == Root::Data {
         settle_accept(&mut request);
     }
+    if call.root == Root::Async && matches!(request.draft.body, Body::Empty) {
+        settle_format(head, &mut request);
+    }
     Ok(request)
+}
+
+/// Says in which form Bulk 1.0 answers a request without a body: clients ask by the type of the content they do not
+/// send (clients.md, section 3). Nothing of theirs is passed on but the choice between two words.
+fn settle_format(head: &Head<'_>, request: &mut Request) {
+    let mut kinds = head.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let (Some((_, kind)), None) = (kinds.next(), kinds.next()) else { return };
+    let says =
+        |word: &str| kind.split(|byte| !byte.is_ascii_alphanumeric()).any(|part| part == word.as_bytes());
+    let format = if says("json") { "application/json" } else { "application/xml" };
+    request.draft.headers.retain(|(name, _)| **name != *"content-type");
+    request.draft.headers.push(("content-type".into(), format.into()));
 }
 
 /// Asks for JSON where rows are counted or cut out of JSON, whatever else the client would have taken.

@@ -12,8 +12,6 @@ async function main() {
 
   const created = await connection.soap.create({ type: "Account", Name: "From SOAP" });
   seen.created = [created].flat().every((result) => result.success);
-  const fields = await connection.soap.describeSObjects(["Account"]);
-  seen.fields = fields[0].fields.map((field) => field.name);
 
   connection.bulk.pollInterval = 200;
   connection.bulk.pollTimeout = 30000;
@@ -33,9 +31,9 @@ async function main() {
   seen.loaded2 = results.successfulResults.length;
 
   const refused = {
-    soap: () => connection.soap.create({ type: "Case", Subject: "x" }),
-    bulk1: () => connection.bulk.load("Case", "insert", [{ Subject: "x" }]),
-    bulk2: () => connection.bulk2.query("SELECT SSN__c FROM Contact"),
+    soapRefused: () => connection.soap.create({ type: "Case", Subject: "x" }),
+    bulk1Refused: () => connection.bulk.load("Case", "insert", [{ Subject: "x" }]),
+    bulk2Refused: () => connection.bulk2.query("SELECT SSN__c FROM Contact"),
   };
   for (const [name, call] of Object.entries(refused)) {
     try {

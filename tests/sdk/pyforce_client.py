@@ -1,6 +1,6 @@
 """pyforce, unmodified, through Forcefield: SOAP from the login on, envelopes packed with gzip.
 
-Arguments: URL, user name, password. SSL_CERT_FILE names the CA. Prints one JSON object.
+Arguments: URL, user name, password. REQUESTS_CA_BUNDLE names the CA. Prints one JSON object.
 """
 
 import json

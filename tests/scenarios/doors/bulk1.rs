@@ -150,6 +150,8 @@ async fn a_job_in_json_loads_records_of_granted_fields() {
         bulk.send("POST", &format!("/{job}/batch"), kind, r#"[{"LastName":"x"},{"LastName":"y"}]"#).await;
     assert_eq!((batch.status, batch.header("content-type")), (201, "application/json"), "{}", batch.text());
     let batch = batch.json()["id"].as_str().unwrap().to_owned();
+    let status = bulk.send("GET", &format!("/{job}/batch/{batch}"), kind, "").await;
+    assert_eq!((status.header("content-type"), &status.json()["state"]), (kind, &json!("Completed")));
     let results = bulk.send("GET", &format!("/{job}/batch/{batch}/result"), kind, "").await;
     assert_eq!(results.header("content-type"), "application/json");
     assert_eq!(results.json().as_array().map(Vec::len), Some(2), "{}", results.text());
