@@ -98,25 +98,6 @@ async fn salesforce_bulk_works_unmodified() {
 }
 
 #[tokio::test]
-async fn pyforce_works_unmodified() {
-    let python = sdk::python("pyforce", &["pyforce==1.9.1", "six"]).unwrap();
-    let salesforce = salesforce().await;
-    let proxy = exporting(&salesforce).await;
-    let url = format!("https://localhost:{}", proxy.address().port());
-    let mut command = Command::new(python);
-    command.arg(sdk::script("pyforce_client.py")).args([&url, "nightly@test.example", SECRET]);
-    command.env("REQUESTS_CA_BUNDLE", proxy.ca_file().unwrap());
-    let seen = sdk::run_client(command).await.unwrap();
-    assert!(seen["server"].as_str().is_some_and(|server| server.starts_with(&url)), "{seen}");
-    assert_eq!((&seen["contacts"], &seen["read"]), (&json!(5000), &json!("Energy")), "{seen}");
-    assert_eq!(seen["objects"], json!(["Account", "Contact"]), "{seen}");
-    for name in ["field", "object", "write"] {
-        let expected = json!({"class": "SoapFaultError", "code": "INSUFFICIENT_ACCESS"});
-        assert_eq!(seen[name], expected, "{seen}");
-    }
-}
-
-#[tokio::test]
 async fn simple_salesforce_exports_and_loads() {
     let python = sdk::python("simple-salesforce", &["simple-salesforce==1.12.10"]).unwrap();
     let salesforce = salesforce().await;
