@@ -186,8 +186,13 @@ pub struct Issuer {
 /// Where the keys of an issuer come from.
 #[derive(Clone, Debug)]
 pub enum IssuerKeys {
-    /// OIDC discovery at this URL.
-    Discovery(String),
+    /// OIDC discovery.
+    Discovery {
+        /// Below which `/.well-known/openid-configuration` is.
+        url: String,
+        /// The CAs of its certificates, PEM, in place of the public ones.
+        ca: Option<SecretRef>,
+    },
     /// A JWKS document.
     Jwks(SecretRef),
 }

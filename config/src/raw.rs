@@ -172,6 +172,8 @@ record! {
     Issuer {
         /// Where its keys are found by OIDC discovery. Exactly one of `url` and `jwks`.
         url: Option<At<HttpsUrl>>,
+        /// The CAs of the certificates at `url` and where its keys are, PEM, in place of the public ones.
+        ca: Option<At<SecretRef>>,
         /// Its keys, a JWKS document. Exactly one of `url` and `jwks`.
         jwks: Option<At<SecretRef>>,
         /// The `iss` claim; the `url`, or else the issuer's name here, when absent.

@@ -23,11 +23,11 @@ use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::{mpsc, watch};
-use tracing::warn;
 
 use crate::exchange::Decided;
 use crate::front::{Front, NamedMaterial, TlsMaterial, TlsState, Trust};
 use crate::intake::Intake;
+use crate::issuers::Issuers;
 use crate::live::{Live, Schemas, Snapshot, Standing};
 use crate::process::{AtEnd, Background, Listening, Process};
 use crate::rooms::Rooms;
@@ -142,6 +142,8 @@ impl App {
                 }),
             });
         }
+        let issuers = self.issuers();
+        process.background(Background { name: "issuers", work: Box::new(|| Box::pin(issuers.run())) });
         let work = move || -> crate::process::Work {
             Box::pin(async move {
                 Box::pin(self.first_schemas()).await;
@@ -152,6 +154,10 @@ impl App {
         process.background(Background { name: "tasks", work: Box::new(work) });
         process.run();
         Ok(())
+    }
+
+    fn issuers(&self) -> Issuers {
+        Issuers::new(Arc::clone(&self.service), self.secrets.clone())
     }
 
     fn listening(&self, address: SocketAddr, threads: usize) -> Listening {
@@ -213,6 +219,7 @@ impl Running {
             move |arrival, request| Arc::clone(&service).handle(arrival, request)
         };
         tasks.spawn(Arc::clone(&front).accept(listener, handler));
+        tasks.spawn(app.issuers().run());
         Box::pin(app.first_schemas()).await;
         tasks.spawn(Box::pin(app.tasks()));
         Ok(Self { address, service, front, tasks })
@@ -299,18 +306,12 @@ fn tls(config: &Config, listener: &TlsListener, secrets: &Secrets) -> Result<Tls
     TlsState::build(&material).context("the TLS of `listen.proxy`")
 }
 
-/// Reads the keys of issuers that have them in a file. Discovery is not built yet: those issuers have no keys, and
-/// their tokens are refused.
+/// Reads the keys of issuers that have them in a file; the others' are fetched by [`Issuers`].
 fn read_issuers(config: &Config, secrets: &Secrets, keys: &IssuerKeys) -> Result<()> {
     for (name, issuer) in &config.issuers {
-        match &issuer.keys {
-            forcefield_config::config::IssuerKeys::Jwks(reference) => {
-                let text = read(secrets, reference)?;
-                keys.replace(name, text.expose()).with_context(|| format!("the keys of issuer `{name}`"))?;
-            }
-            forcefield_config::config::IssuerKeys::Discovery(url) => {
-                warn!(issuer = %name, %url, "OIDC discovery is not supported yet: tokens of this issuer are refused");
-            }
+        if let forcefield_config::config::IssuerKeys::Jwks(reference) = &issuer.keys {
+            let text = read(secrets, reference)?;
+            keys.replace(name, text.expose()).with_context(|| format!("the keys of issuer `{name}`"))?;
         }
     }
     Ok(())

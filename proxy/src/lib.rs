@@ -10,6 +10,7 @@ pub mod dev;
 pub mod exchange;
 pub mod front;
 pub mod intake;
+pub mod issuers;
 pub mod live;
 mod passing;
 pub mod process;

@@ -24,6 +24,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use thiserror::Error;
 
 pub use body::{BoxError, SendBody, UpstreamBody};
+pub use fetch::get;
 use lane::Lane;
 pub use origin::{Origin, OriginError};
 

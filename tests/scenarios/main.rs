@@ -18,6 +18,7 @@ mod refusals;
 mod sdk;
 mod theft;
 mod tunnels;
+mod workload;
 
 use forcefield_emulator::{Org, Server};
 use forcefield_tests::{Builder, Proxy};

@@ -102,6 +102,15 @@ impl Builder {
         self
     }
 
+    /// Adds one more proof, as under `authenticate`, to every integration so far.
+    #[must_use]
+    pub fn proof(mut self, proof: &str) -> Self {
+        for (_, text) in &mut self.identities {
+            *text = text.replace("authenticate:\n", &format!("authenticate:\n  - {proof}\n"));
+        }
+        self
+    }
+
     /// Configures another org id than the org's own.
     #[must_use]
     pub fn org_id(mut self, id: &str) -> Self {

@@ -245,8 +245,15 @@ fn issuer(
     report: &mut Report<'_>,
 ) -> Option<Issuer> {
     let (issuer, audience) = (raw.issuer?.map(|issuer| issuer.value), raw.audience);
-    let (keys, fallback) = match (raw.url?, raw.jwks?) {
-        (Some(url), None) => (IssuerKeys::Discovery(url.value.0.clone()), url.value.0),
+    let (url, jwks, ca) = (raw.url?, raw.jwks?, raw.ca?);
+    if let (None, Some(ca)) = (&url, &ca) {
+        report.error(ca.at, "`ca` belongs to `url`, which is missing", "write `url` too, or remove it");
+    }
+    let (keys, fallback) = match (url, jwks) {
+        (Some(url), None) => {
+            let ca = ca.map(|ca| ca.value);
+            (IssuerKeys::Discovery { url: url.value.0.clone(), ca }, url.value.0)
+        }
         (None, Some(jwks)) => (IssuerKeys::Jwks(jwks.value), name.value.0.clone()),
         (url, _) => {
             let what = if url.is_some() {

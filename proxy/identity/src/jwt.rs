@@ -133,11 +133,15 @@ fn signed_by(
     keys: &IssuerKeys,
     (header, message, signature): (&RawHeader, &[u8], &[u8]),
 ) -> Result<(), JwtProblem> {
-    let keys = keys.of(&issuer.name).ok_or(JwtProblem::NoKeys)?;
+    let Some(held) = keys.of(&issuer.name) else {
+        keys.miss(&issuer.name);
+        return Err(JwtProblem::NoKeys);
+    };
     // Stock clients write no key id; then each key of the issuer may be the one, but not very many.
     let mut fitting =
-        keys.iter().filter(|key| key.fits(&header.alg, header.kid.as_deref())).take(8).peekable();
+        held.iter().filter(|key| key.fits(&header.alg, header.kid.as_deref())).take(8).peekable();
     if fitting.peek().is_none() {
+        keys.miss(&issuer.name);
         return Err(JwtProblem::Key);
     }
     if fitting.any(|key| key.verifies(message, signature)) { Ok(()) } else { Err(JwtProblem::Signature) }

@@ -13,7 +13,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -22,6 +22,8 @@ use thiserror::Error;
 #[derive(Debug, Default)]
 pub struct IssuerKeys {
     by_issuer: DashMap<String, Arc<[IssuerKey]>>,
+    /// Issuers of whom a token named a key that is not here.
+    missed: DashSet<String>,
 }
 
 /// A document that is not a JWK Set with a usable key in it.
@@ -114,6 +116,20 @@ impl IssuerKeys {
     #[must_use]
     pub fn has(&self, issuer: &str) -> bool {
         self.by_issuer.contains_key(issuer)
+    }
+
+    /// The issuers of whom a token named a key that was not here, since this was last asked: they may have a new one.
+    #[must_use]
+    pub fn take_missed(&self) -> Vec<String> {
+        let missed: Vec<String> = self.missed.iter().map(|issuer| issuer.clone()).collect();
+        missed.into_iter().filter_map(|issuer| self.missed.remove(&issuer)).collect()
+    }
+
+    /// Notes that a token of a configured issuer named a key that is not here.
+    pub(crate) fn miss(&self, issuer: &str) {
+        if !self.missed.contains(issuer) {
+            self.missed.insert(issuer.to_owned());
+        }
     }
 
     pub(crate) fn of(&self, issuer: &str) -> Option<Arc<[IssuerKey]>> {

@@ -1,16 +1,19 @@
 //! Logins at an org: one connection each, since they belong to no lane.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use forcefield_config::config::Org;
 use forcefield_credentials::{Fetch, FetchAnswer, FetchError};
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use http_body_util::BodyExt;
 use zeroize::Zeroizing;
 
 use super::lane::Lane;
-use super::{Outgoing, Rules, SendBody, Upstream, UpstreamBody, UpstreamError};
+use super::{Origin, Outgoing, Rules, SendBody, Upstream, UpstreamBody, UpstreamError};
 
 #[async_trait]
 impl Fetch for Upstream {
@@ -27,6 +30,23 @@ impl Fetch for Upstream {
         let (head, body) = Box::pin(lane.send(outgoing)).await?.into_parts();
         Ok(FetchAnswer { status: head.status.as_u16(), body: whole(body).await? })
     }
+}
+
+/// Asks for a document over a connection of its own, with one length of time for each step. Redirects are answers like
+/// others.
+///
+/// # Errors
+/// Whatever kept the head of the answer from arriving.
+pub async fn get(
+    origin: Origin,
+    target: &str,
+    each: Duration,
+) -> Result<Response<UpstreamBody>, UpstreamError> {
+    let rules = Rules { connections: 1, unused: Duration::ZERO, connect: each, answer: each, idle: each };
+    let lane = Arc::new(Lane::new(Arc::new(origin), rules, Arc::default()));
+    let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+    let body = SendBody::Full(Bytes::new());
+    Box::pin(lane.send(Outgoing { method: Method::GET, target: target.to_owned(), headers, body })).await
 }
 
 /// Reads a body that may hold a token into memory that is wiped.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
-use forcefield_config::config::Org;
+use forcefield_config::config::{Org, OrgUrl};
 use http::HeaderValue;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -67,7 +67,21 @@ impl Origin {
         ca: Option<&[u8]>,
         client_certificate: Option<(&[u8], &[u8])>,
     ) -> Result<Self, OriginError> {
-        let name = || org.name.clone();
+        Self::at(&org.name, &org.url, org.https_proxy.as_deref(), ca, client_certificate)
+    }
+
+    /// The same of what is no org.
+    ///
+    /// # Errors
+    /// When any of it cannot be used.
+    pub fn at(
+        name: &str,
+        url: &OrgUrl,
+        proxy: Option<&str>,
+        ca: Option<&[u8]>,
+        client_certificate: Option<(&[u8], &[u8])>,
+    ) -> Result<Self, OriginError> {
+        let name = || name.to_owned();
         let roots = match ca {
             None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
             Some(pem) => bundle(pem).ok_or_else(|| OriginError::Ca(name()))?,
@@ -88,17 +102,16 @@ impl Origin {
             }
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let authority = org.url.authority();
-        let via = org.https_proxy.as_deref();
-        let via = via.map(|url| Via::parse(url).ok_or_else(|| OriginError::Proxy(name()))).transpose()?;
+        let authority = url.authority();
+        let via = proxy.map(|url| Via::parse(url).ok_or_else(|| OriginError::Proxy(name()))).transpose()?;
         Ok(Self {
-            host: org.url.host.clone(),
-            port: org.url.port,
+            host: url.host.clone(),
+            port: url.port,
             authority: HeaderValue::from_str(&authority).map_err(|_| OriginError::Host(name()))?,
-            server_name: ServerName::try_from(org.url.host.clone()).map_err(|_| OriginError::Host(name()))?,
+            server_name: ServerName::try_from(url.host.clone()).map_err(|_| OriginError::Host(name()))?,
             connector: TlsConnector::from(Arc::new(config)),
             via,
-            fingerprint: fingerprint(&authority, org.https_proxy.as_deref(), ca, client_certificate),
+            fingerprint: fingerprint(&authority, proxy, ca, client_certificate),
             name: name(),
         })
     }
