@@ -8,6 +8,7 @@
 pub mod config;
 mod load;
 mod problem;
+pub mod quantity;
 mod raw;
 mod read;
 mod schema;

@@ -13,6 +13,7 @@ use thiserror::Error;
 use forcefield_audit::Outcome;
 
 use crate::exchange::{Exchange, Unrecorded};
+use crate::presence::Presence;
 
 /// What an answer's pieces go through.
 pub trait Pass: Send {
@@ -61,6 +62,9 @@ pub enum Stop {
     /// It may not go any more where it goes.
     #[error("{0}")]
     Elsewhere(String),
+    /// A responder killed the integration.
+    #[error("a responder has stopped this integration")]
+    Killed,
     /// The answer cannot be read, or a cursor in it not be kept.
     #[error("{0}")]
     Unreadable(&'static str),
@@ -93,6 +97,7 @@ pub struct AnswerBody<B> {
     /// Whether the connection had a turn to write what it has before it is told that the answer is broken.
     written: bool,
     exact: Option<u64>,
+    presence: Option<Presence>,
 }
 
 /// Something to wait for before a piece goes on.
@@ -115,12 +120,21 @@ impl<B> AnswerBody<B> {
             broken: None,
             written: false,
             exact,
+            presence: None,
         }
+    }
+
+    /// The same body, listed among what is under way, and cut with it.
+    #[must_use]
+    pub fn present(mut self, presence: Option<Presence>) -> Self {
+        self.presence = presence;
+        self
     }
 
     /// Begins to write the record; the pieces go on when it is written.
     fn finish(&mut self) {
         self.source = None;
+        self.presence = None;
         if let Some(mut exchange) = self.exchange.take() {
             self.recording = Some(Box::pin(async move { exchange.end().await }));
         }
@@ -141,12 +155,23 @@ impl<B> AnswerBody<B> {
         let (outcome, rule) = match &stop {
             Stop::Spent(_) => (Outcome::Cut, "budget"),
             Stop::Elsewhere(_) => (Outcome::Cut, "destination"),
+            Stop::Killed => (Outcome::Cut, "kill"),
             Stop::Unreadable(_) => (Outcome::Failed, "ledger"),
         };
         self.ended_early(outcome, rule, stop.to_string());
         self.broken = Some(BrokenOff::Cut(stop));
         // The piece before the cut was counted and may go.
         self.finish();
+    }
+
+    /// Cuts the answer where it stands: what is held does not go out.
+    fn kill(&mut self) {
+        self.waiting = None;
+        let held = self.held.take().map_or(0, |held| held.len() as u64);
+        if let Some(exchange) = &mut self.exchange {
+            exchange.note(|record| record.bytes = record.bytes.saturating_sub(held));
+        }
+        self.cut(Stop::Killed);
     }
 
     /// Takes a piece and gives the one that was held before it.
@@ -156,7 +181,13 @@ impl<B> AnswerBody<B> {
         }
         if let Some(exchange) = &mut self.exchange {
             let length = piece.len() as u64;
-            exchange.note(|record| record.bytes += length);
+            let presence = self.presence.as_ref();
+            exchange.note(|record| {
+                record.bytes += length;
+                if let Some(presence) = presence {
+                    presence.went_out(record.rows, record.bytes);
+                }
+            });
         }
         self.held.replace(piece)
     }
@@ -234,6 +265,15 @@ where
     }
 }
 
+impl<B> Drop for AnswerBody<B> {
+    /// A body whose connection was closed under it by a kill was cut, not abandoned by its client.
+    fn drop(&mut self) {
+        if self.presence.as_mut().is_some_and(Presence::is_cut) {
+            self.ended_early(Outcome::Cut, "kill", Stop::Killed.to_string());
+        }
+    }
+}
+
 impl<B> Body for AnswerBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -248,6 +288,10 @@ where
         let this = &mut *self;
         loop {
             ready!(this.poll_recording(cx));
+            if this.presence.as_mut().is_some_and(|presence| presence.poll_cut(cx).is_ready()) {
+                this.kill();
+                continue;
+            }
             if let Some(before) = ready!(this.poll_waiting(cx)) {
                 return Poll::Ready(Some(Ok(Frame::data(before))));
             }

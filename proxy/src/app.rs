@@ -1,5 +1,6 @@
 //! Where the rooms are introduced to one another: a configuration to a running Forcefield, and to the next one.
 
+mod control;
 mod reload;
 mod tasks;
 mod tunnels;
@@ -7,7 +8,7 @@ mod tunnels;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -15,6 +16,7 @@ use arc_swap::ArcSwap;
 use forcefield_config::Config;
 use forcefield_config::config::{State, TlsListener};
 use forcefield_config::secret::SecretRef;
+use forcefield_control::Restraints;
 use forcefield_credentials::{Credentials, Secret, Secrets};
 use forcefield_identity::{IssuerKeys, Logins, Sessions};
 use forcefield_limits::{Clock, Limits};
@@ -36,6 +38,8 @@ use crate::service::Service;
 use crate::telemetry::Telemetry;
 use crate::upstream::{Origin, Rules, Upstream};
 
+use control::{Control, Reload, look_after};
+
 /// A Forcefield that is wired and not yet listening.
 pub struct App {
     service: Arc<Service>,
@@ -48,6 +52,10 @@ pub struct App {
     file: Option<PathBuf>,
     /// Becomes true once the first schemas are loaded or given up: then connections are accepted.
     described: watch::Sender<bool>,
+    /// The control plane, where there is one.
+    control: Option<Control>,
+    /// Wishes to reload.
+    reloads: mpsc::Receiver<Reload>,
     /// When each org was last asked to describe itself.
     loaded: HashMap<String, Instant>,
 }
@@ -86,6 +94,8 @@ impl App {
         let (tell, strange) = mpsc::channel(16);
         let standing = Standing { sessions: Arc::clone(&sessions), keys };
         let (timeouts, config) = (config.timeouts, Arc::new(config));
+        let restraints =
+            Restraints::open(&state).context("opening what responders have put on integrations")?;
         let service = Service {
             live: Live::new(Snapshot::new(config, known, standing, today())),
             logins: Logins::new(sessions),
@@ -96,15 +106,24 @@ impl App {
             rooms,
             logging_in: Semaphore::new(LOGINS),
             strange: tell,
+            restraints: Arc::new(restraints),
+            presences: Arc::default(),
+            throttling: Mutex::default(),
         };
+        service.follow_throttles();
+        let service = service.shown();
+        let (wish, reloads) = mpsc::channel(4);
+        let control = Control::new(&service, &secrets, wish)?;
         let front = Arc::new(Front::new(trust, timeouts));
         Ok(Self {
-            service: service.shown(),
+            service,
             front,
             secrets,
             schemas: store,
             strange,
             file,
+            control,
+            reloads,
             described: watch::Sender::new(false),
             loaded: HashMap::new(),
         })
@@ -144,6 +163,7 @@ impl App {
         }
         let issuers = self.issuers();
         process.background(Background { name: "issuers", work: Box::new(|| Box::pin(issuers.run())) });
+        self.listen_control(&mut process, &config);
         let work = move || -> crate::process::Work {
             Box::pin(async move {
                 Box::pin(self.first_schemas()).await;
@@ -158,6 +178,18 @@ impl App {
 
     fn issuers(&self) -> Issuers {
         Issuers::new(Arc::clone(&self.service), self.secrets.clone())
+    }
+
+    fn listen_control(&self, process: &mut Process, config: &Config) {
+        let (Some(control), Some(listener)) = (&self.control, &config.listen.control) else { return };
+        let (api, front) = (Arc::clone(&control.api), Arc::clone(&control.front));
+        process.listen(Listening {
+            name: "control",
+            address: listener.address,
+            threads: 1,
+            is_main: false,
+            serve: Box::new(move |listener, stop| Box::pin(Control::serve(api, front, listener, stop))),
+        });
     }
 
     fn listening(&self, address: SocketAddr, threads: usize) -> Listening {
@@ -188,14 +220,17 @@ async fn serve(
 ) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let (telemetry, accepting) = (Arc::clone(&service.rooms.telemetry), Arc::clone(&front));
+    let restrained = Arc::clone(&service);
     let handler = move |arrival, request| Arc::clone(&service).handle(arrival, request);
     telemetry.ready(true);
+    let looking_after = tokio::spawn(look_after(restrained));
     let accepting = tokio::spawn(accepting.accept(listener, handler));
     stop.await;
     telemetry.ready(false);
     let drained = front.drain().await;
     tracing::info!(?drained, "the proxy listener has stopped");
     let _ = accepting.await;
+    looking_after.abort();
 }
 
 // === impl Running ===

@@ -45,6 +45,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         #[cfg(not(feature = "dev"))]
         Command::Dev(_) => anyhow::bail!("this build has no emulated org; build with the feature `dev`"),
+        Command::Control(command) => Ok(forcefield_cli::execute_control(&command, cli.output)),
         Command::Tool(tool) => Ok(forcefield_cli::execute(&tool, cli.output)),
     }
 }

@@ -141,6 +141,7 @@ impl Open {
     fn close(mut self, rooms: &Rooms) -> (Record, Option<Slot>) {
         self.record.duration = self.started.elapsed();
         rooms.telemetry.ended(&self.record);
+        rooms.tally.count(&self.record);
         if rooms.decisions.receiver_count() > 0 {
             // Nobody who watches can hold up a request: who is too slow misses some.
             let _ = rooms.decisions.send(Decided { record: self.record.clone(), path: self.path });

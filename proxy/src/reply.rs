@@ -7,6 +7,7 @@ mod rewrite;
 use std::time::Duration;
 
 use forcefield_audit::Outcome;
+use forcefield_control::Quarantined;
 use forcefield_limits::Exceeded;
 use forcefield_policy::classify::{Place, Unclear, UnclearKind};
 use forcefield_policy::decision::{Denial, Reason};
@@ -39,6 +40,12 @@ pub enum Refusal {
     /// A tunnel to a host that is not Salesforce's.
     #[error("forcefield: {0} is not reached through here, only Salesforce's hosts are")]
     Elsewhere(String),
+    /// Somebody whom a responder has stopped.
+    #[error("forcefield: {0} {1}")]
+    Quarantined(IdentityName, Quarantined),
+    /// A responder stopped them while the request was under way.
+    #[error("forcefield: {0} was stopped by a responder while this request was under way")]
+    Killed(IdentityName),
     /// A request that cannot be understood in exactly one way.
     #[error("forcefield: the request is not understood: {0}")]
     Unclear(Unclear),
@@ -99,7 +106,11 @@ impl Refusal {
         match self {
             Self::Head(bad) => bad.status(),
             Self::Unidentified(_) => StatusCode::UNAUTHORIZED,
-            Self::NotHere(_) | Self::Elsewhere(_) | Self::Denied(..) => StatusCode::FORBIDDEN,
+            Self::NotHere(_)
+            | Self::Elsewhere(_)
+            | Self::Denied(..)
+            | Self::Quarantined(..)
+            | Self::Killed(_) => StatusCode::FORBIDDEN,
             Self::Unclear(unclear) => match unclear.kind {
                 UnclearKind::Door | UnclearKind::Form => StatusCode::BAD_REQUEST,
                 UnclearKind::Name(_) => StatusCode::FORBIDDEN,
@@ -126,7 +137,11 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unidentified(_) | Self::Head(BadHead::Untrusted) => "INVALID_SESSION_ID",
-            Self::NotHere(_) | Self::Elsewhere(_) | Self::Denied(..) => "INSUFFICIENT_ACCESS",
+            Self::NotHere(_)
+            | Self::Elsewhere(_)
+            | Self::Denied(..)
+            | Self::Quarantined(..)
+            | Self::Killed(_) => "INSUFFICIENT_ACCESS",
             Self::Exceeded(_, Exceeded::Unknown | Exceeded::Unavailable) => "SERVER_UNAVAILABLE",
             Self::Exceeded(..) => "REQUEST_LIMIT_EXCEEDED",
             Self::Unclear(unclear) => match &unclear.place {
@@ -151,6 +166,8 @@ impl Refusal {
             Self::Unidentified(_) => "unidentified",
             Self::NotHere(_) => "not-here",
             Self::Elsewhere(_) => "elsewhere",
+            Self::Quarantined(..) => "quarantine",
+            Self::Killed(_) => "kill",
             Self::Unclear(_) => "unclear",
             Self::Denied(_, denial) => denial.reason.rule(),
             Self::Exceeded(..) => "limit",
@@ -166,6 +183,7 @@ impl Refusal {
     pub fn outcome(&self) -> Outcome {
         match self {
             Self::Upstream(_) | Self::NotPassed(_) | Self::NoCredential(..) => Outcome::Failed,
+            Self::Killed(_) => Outcome::Cut,
             _ => Outcome::Refused,
         }
     }

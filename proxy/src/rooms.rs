@@ -9,6 +9,7 @@ use forcefield_credentials::Secret;
 use tokio::sync::broadcast;
 
 use crate::exchange::{Decided, Unrecorded};
+use crate::tally::Tally;
 use crate::telemetry::Telemetry;
 
 /// The rooms that hear of every exchange.
@@ -16,6 +17,8 @@ pub struct Rooms {
     writer: Writer,
     /// The instruments.
     pub telemetry: Arc<Telemetry>,
+    /// Exchanges and refusals by integration.
+    pub tally: Tally,
     /// Decisions as they happen.
     pub decisions: broadcast::Sender<Decided>,
 }
@@ -34,7 +37,7 @@ impl Rooms {
         let settings = Settings::new(key.context("the key of `audit`")?, config.audit.when_full);
         let writer = Writer::open(&config.root.join(&config.audit.path), settings)?;
         let (decisions, _) = broadcast::channel(WATCHED);
-        Ok(Self { writer, telemetry: Arc::new(telemetry), decisions })
+        Ok(Self { writer, telemetry: Arc::new(telemetry), tally: Tally::default(), decisions })
     }
 
     /// A place for the record of one exchange; `None` when records cannot be written, and so nothing be answered.

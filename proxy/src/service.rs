@@ -4,13 +4,15 @@ mod destination;
 mod evidence;
 mod login;
 mod own;
+mod restrained;
 mod send;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use forcefield_audit::{Outcome, Proof};
 use forcefield_config::config::Mode;
+use forcefield_control::Restraints;
 use forcefield_identity::{Caller, Carriers, Peer, PeerCertificate, Proof as How, SoapBody, Unidentified};
 use forcefield_limits::{Format, HandleScanner, Lease, Limits, RowCounter};
 use forcefield_policy::classify::{BodyUse, Unclear, UnclearKind, body_use, classify, decoded};
@@ -30,6 +32,7 @@ use crate::front::Arrival;
 use crate::intake::{Intake, Taken};
 use crate::live::{Live, Member, Snapshot};
 use crate::passing::{Issues, Passing};
+use crate::presence::{Presence, Presences};
 use crate::reply::{Form, Refusal, Rewriter, is_text, passes};
 use crate::rooms::Rooms;
 use crate::upstream::{Upstream, UpstreamBody};
@@ -56,6 +59,12 @@ pub struct Service {
     pub intake: Intake,
     /// Audit, metrics, watchers.
     pub rooms: Arc<Rooms>,
+    /// What responders have put on integrations.
+    pub restraints: Arc<Restraints>,
+    /// The exchanges under way.
+    pub presences: Arc<Presences>,
+    /// Held while limits are made to follow throttles.
+    pub throttling: Mutex<()>,
     /// How many logins are checked at one time.
     pub logging_in: tokio::sync::Semaphore,
     /// Told when a request names what the schema of an org does not have.
@@ -71,6 +80,7 @@ struct Reply {
     body: OrgBody,
     passing: Option<Passing>,
     exact: Option<u64>,
+    presence: Option<Presence>,
 }
 
 impl Service {
@@ -124,6 +134,7 @@ impl Service {
             },
         };
         let (caller, member) = identify(&live, &peer, parts, soap.as_ref(), exchange)?; // who is calling
+        let admitted = self.let_in(&member.identity.name)?; // has no responder stopped it
         if let Some(reply) = self.own_user(&live, &caller, (&peer, parts), exchange) {
             return Ok(reply);
         }
@@ -140,13 +151,20 @@ impl Service {
         export.as_ref().map_or(Ok(()), |export| export.check(&live))?; // exports go to named places only
         let lease = self.limits.admit(&member.identity.name, &permit); // has it budget left
         let lease = lease.map_err(|exceeded| Refusal::Exceeded(member.identity.name.clone(), exceeded))?;
-        if let Some(reply) = Box::pin(self.defer(&member, &permit, exchange)).await? {
-            return Ok(reply); // a deleted job stays at the org for a while
-        }
-        self.learn(&member, &permit).await?; // what a job is about to read is known before it reads
-        let answer = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
-        let reply = self.reply(&member, permit, lease, (answer, &host.base())).await?; // rows and bytes counted as they pass
-        Ok(reply.watched(export.map(|export| export.watch(self, live))))
+        let whose = (exchange.id(), &member.identity.name);
+        let mut presence = self.presences.enter(whose, &permit, &arrival.peer, admitted);
+        let base = host.base();
+        let org = async {
+            if let Some(reply) = Box::pin(self.defer(&member, &permit, exchange)).await? {
+                return Ok(reply); // a deleted job stays at the org for a while
+            }
+            self.learn(&member, &permit).await?; // what a job is about to read is known before it reads
+            let answer = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
+            self.reply(&member, permit, lease, (answer, &base)).await // rows and bytes counted as they pass
+        };
+        let reply = Box::pin(presence.unless_cut(org)).await; // until a responder kills it
+        let reply = reply.ok_or_else(|| Refusal::Killed(member.identity.name.clone()))??;
+        Ok(reply.present(presence).watched(export.map(|export| export.watch(self, live))))
     }
 
     /// Shares it, with the budgets of its integrations among the metrics.
@@ -250,10 +268,11 @@ impl Service {
                 body: Either::Right(Full::from(cut)),
                 passing: Some(passing),
                 exact: None,
+                presence: None,
             });
         }
         let exact = length.filter(|_| !text);
-        Ok(Reply { head, body, passing: Some(passing), exact })
+        Ok(Reply { head, body, passing: Some(passing), exact, presence: None })
     }
 
     fn issues(&self, member: &Member, permit: &Permit, kind: HandleKind, content_type: &str) -> Issues {
@@ -438,7 +457,13 @@ impl Reply {
     fn whole(answer: Response<Full<Bytes>>) -> Self {
         let (head, body) = answer.into_parts();
         let exact = http_body::Body::size_hint(&body).exact();
-        Self { head, body: Either::Right(body), passing: None, exact }
+        Self { head, body: Either::Right(body), passing: None, exact, presence: None }
+    }
+
+    /// The same, listed among what is under way.
+    fn present(mut self, presence: Presence) -> Self {
+        self.presence = Some(presence);
+        self
     }
 
     /// The same, broken off when its export may no longer go where it goes.
@@ -464,7 +489,10 @@ impl Reply {
             Some(passing) => Box::new(passing),
             None => Box::new(crate::answer::AsItIs),
         };
-        Response::from_parts(self.head, AnswerBody::new(self.body, pass, exchange, self.exact))
+        Response::from_parts(
+            self.head,
+            AnswerBody::new(self.body, pass, exchange, self.exact).present(self.presence),
+        )
     }
 }
 

@@ -118,6 +118,20 @@ impl Builder {
         self
     }
 
+    /// Adds a control listener, and responders who show a token of their name: `watcher` (viewer), `oncall` and `night`
+    /// (responders), `chief` (admin). `staff` (responder) shows the SVID of that name.
+    ///
+    /// # Errors
+    /// When the tokens cannot be written.
+    pub fn controlled(mut self) -> Result<Self> {
+        for name in ["watcher", "oncall", "night", "chief"] {
+            let file = self.folder.path().join(format!("keys/{name}.token"));
+            std::fs::write(file, responder_token(name))?;
+        }
+        self.listen.push_str(CONTROL);
+        Ok(self.section(RESPONDERS))
+    }
+
     /// Adds top-level sections to `forcefield.yaml`.
     #[must_use]
     pub fn section(mut self, text: &str) -> Self {
@@ -272,6 +286,48 @@ impl Proxy {
             .and_then(serde_json::Value::as_str)
             .with_context(|| format!("no token for {name}: {}", reply.text()))?;
         Ok(anonymous.with_token(token))
+    }
+
+    /// Where the control listener is.
+    ///
+    /// # Errors
+    /// When it does not listen.
+    pub async fn control_address(&self) -> Result<SocketAddr> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let output = self.output();
+            if let Some(address) = output.lines().rev().find_map(|line| listener_address(line, "control")) {
+                return Ok(address);
+            }
+            if Instant::now() > deadline {
+                bail!("no control listener; it wrote:\n{output}");
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// A responder with the token of a name.
+    ///
+    /// # Errors
+    /// When there is no control listener.
+    pub async fn responder(&self, name: &str) -> Result<Client> {
+        let client = Client::new(self.control_address().await?, &self.authority.pem(), None)?;
+        Ok(client.with_token(&responder_token(name)))
+    }
+
+    /// Runs a command of the binary against the control listener, as a responder; gives its exit code, standard output
+    /// and standard error.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn command(&self, responder: &str, arguments: &[&str]) -> Result<(i32, String, String)> {
+        let url = format!("https://{}", self.control_address().await?);
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).args(["--control", &url, "--as", responder]);
+        command.arg("--config").arg(self.folder.path().join("forcefield.yaml"));
+        let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok((output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr)))
     }
 
     /// Where it listens.
@@ -453,6 +509,19 @@ fn listener_address(line: &str, name: &str) -> Option<SocketAddr> {
     let listening = text("message") == Some("listening") && text("listener") == Some(name);
     listening.then(|| text("address")?.parse().ok())?
 }
+
+/// The token of a responder.
+fn responder_token(name: &str) -> String {
+    format!("{name}-0123456789abcdefghijklmnop")
+}
+
+const CONTROL: &str = "  control: { address: \"127.0.0.1:0\", tls: { certificate: file:tls/proxy.crt, key: file:tls/proxy.key, client_ca: file:tls/clients.pem } }\n";
+const RESPONDERS: &str = "responders:
+  - { name: watcher, role: viewer, token: file:keys/watcher.token }
+  - { name: oncall, role: responder, token: file:keys/oncall.token }
+  - { name: night, role: responder, token: file:keys/night.token }
+  - { name: chief, role: admin, token: file:keys/chief.token }
+  - { name: staff, role: responder, certificate: \"spiffe://test.example/staff\" }";
 
 fn file(name: &str, credential: &str, rest: &str) -> String {
     let hash = crate::secret_hash();

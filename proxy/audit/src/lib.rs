@@ -30,6 +30,6 @@ pub mod writer;
 
 pub use key::{AuditKey, KeyError};
 pub use query::{Filter, Seen, Summary, query};
-pub use record::{Job, Outcome, Proof, Record};
+pub use record::{Act, Job, Outcome, Proof, Record};
 pub use verify::{Problem, Report, verify};
 pub use writer::{OpenError, Settings, Slot, Unavailable, WriteError, Writer};

@@ -56,6 +56,8 @@ pub struct Record {
     pub rule: Option<&'static str>,
     /// Why, as the client was told, cut at 1024 characters.
     pub reason: Option<String>,
+    /// What a responder did, when it is a call of the control plane.
+    pub act: Option<Act>,
     /// What would have been refused, had the identity's mode not been `observe` or `warn`.
     pub overlooked: Option<String>,
     /// The status that the client got; 0 for none.
@@ -81,6 +83,23 @@ pub struct Proof {
     pub kind: &'static str,
     /// Its name, never its secret: a SPIFFE id, a subject, a client id, a session's number.
     pub name: String,
+}
+
+/// A call of the control plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// Who, when that is known.
+    pub responder: Option<String>,
+    /// In which role, from a closed list.
+    pub role: &'static str,
+    /// What proved it: `certificate`, `token` or `nothing`.
+    pub how: &'static str,
+    /// What was asked for, from a closed list.
+    pub action: &'static str,
+    /// On which integration.
+    pub target: Option<String>,
+    /// The responder's reason.
+    pub reason: Option<String>,
 }
 
 /// A cursor or a job.
@@ -137,6 +156,7 @@ impl Record {
             outcome: Outcome::Aborted,
             rule: None,
             reason: None,
+            act: None,
             overlooked: None,
             status: 0,
             upstream_status: None,

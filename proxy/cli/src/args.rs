@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::control::Control;
+
 /// An egress proxy that enforces least privilege on Salesforce API traffic.
 #[derive(Debug, Parser)]
 #[command(
     name = "forcefield",
     version,
-    after_help = "Exit codes: 0 done or allowed, 1 refused or with errors, 2 not run."
+    after_help = "Exit codes: 0 done or allowed, 1 refused, with errors, or done in part, 2 not run."
 )]
 pub struct Cli {
     /// What to do.
@@ -29,6 +31,9 @@ pub enum Command {
     Dev(Dev),
     /// Serve a configuration.
     Serve(Serve),
+    /// What responders do.
+    #[command(flatten)]
+    Control(Box<Control>),
     /// What needs no running proxy.
     #[command(flatten)]
     Tool(Tool),

@@ -1,11 +1,13 @@
-//! The subcommands of forcefield: the arguments of the binary, and the commands that need no running proxy.
+//! The subcommands of forcefield: the arguments of the binary, the commands that need no running proxy, and those of
+//! responders, which call the control API of one.
 //!
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done, allowed, or without an error;
-//! 1 refused, or with one; 2 not run (arguments, files, or a table that cannot be read).
+//! 1 refused, with one, or done in part; 2 not run (arguments, files, or a table that cannot be read).
 
 mod args;
 mod check;
 mod completions;
+mod control;
 mod explain;
 mod grants;
 mod hash_secret;
@@ -19,17 +21,28 @@ use anyhow::Result;
 pub use args::{
     CanI, Check, Cli, Command, Completions, Dev, Explain, HashSecret, Output, Serve, Tool, WhoCan,
 };
+pub use control::Control;
 pub use read::{Read, ReadError, read_config, read_sources};
 pub use terminal::{Exit, Terminal};
 
 /// Runs a command on the process's own terminal, and tells what went wrong there.
 #[must_use]
 pub fn execute(tool: &Tool, output: Output) -> ExitCode {
+    on_terminal(output, |terminal| run(tool, terminal))
+}
+
+/// Runs a command for responders on the process's own terminal.
+#[must_use]
+pub fn execute_control(command: &Control, output: Output) -> ExitCode {
+    on_terminal(output, |terminal| control::run(command, terminal))
+}
+
+fn on_terminal(output: Output, run: impl FnOnce(&mut Terminal<'_>) -> Result<Exit>) -> ExitCode {
     let (mut input, mut out, mut err) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
     let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
     let prompt = std::io::IsTerminal::is_terminal(&input);
     let mut terminal = Terminal { input: &mut input, prompt, out: &mut out, err: &mut err, output, today };
-    match run(tool, &mut terminal) {
+    match run(&mut terminal) {
         Ok(exit) => exit.into(),
         Err(error) => {
             // Nobody is left to tell when standard error is gone.

@@ -308,7 +308,8 @@ fn arguments_that_belong_together_are_asked_for() {
         &["explain", "GET", "/", "--batch", "f"],
         &["explain", "GET", "/", "--score"],
         &["hash-secret", "hunter2"],
-        &["status"],
+        &["kill", "drift"],
+        &["throttle", "drift", "--reason", "odd"],
     ] {
         assert!(Cli::try_parse_from([&["forcefield"], wrong].concat()).is_err(), "{wrong:?}");
     }

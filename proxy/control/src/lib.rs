@@ -1,1 +1,19 @@
-//! The control plane: its wire types and the admin API.
+//! The control plane: what responders may look at and do, and the restraints that they put on integrations.
+//!
+//! - [`wire`]: the JSON of the API, for its server and its clients.
+//! - [`Api`]: the API itself: who calls, what they may, what it does. It speaks HTTP but has no listener of its own.
+//! - [`Restraints`]: what is in force, durable, and asked by every request of the data plane.
+//! - [`Running`]: what the API needs of the proxy that runs.
+
+mod api;
+mod openapi;
+mod restraints;
+mod routes;
+mod running;
+mod staff;
+pub mod wire;
+
+pub use api::{Answer, Api, Shown};
+pub use restraints::{Admitted, Effect, Quarantined, Restraint, Restraints};
+pub use running::{AuditQuery, Call, Running, Stopped, Unrecorded};
+pub use staff::{Proof, Responder, Staff, StaffError, TokenHash};

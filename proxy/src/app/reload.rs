@@ -4,23 +4,41 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use forcefield_config::Config;
+use forcefield_control::Staff;
 use tracing::{info, warn};
 
+use super::control::staff;
 use super::{App, origins, read_issuers, tls, today};
+use crate::front::TlsState;
 use crate::live::{Snapshot, Standing};
 
 impl App {
     /// Reads the configuration again and takes it up; a bad one changes nothing.
-    pub(super) fn reload(&self) {
-        let Some(file) = &self.file else { return };
-        match forcefield_cli::read_config(file, today()) {
+    pub(super) fn reload(&self) -> Result<(), String> {
+        let Some(file) = &self.file else { return Err("there is no file to read again".to_owned()) };
+        let taken_up = match forcefield_cli::read_config(file, today()) {
+            Err(problems) => Err(problems.to_string()),
+            Ok(read) => self.take_up(read.config).map_err(|error| format!("{error:#}")),
+        };
+        match &taken_up {
+            Ok(()) => info!("configuration reloaded"),
             Err(problems) => warn!(%problems, "configuration not reloaded; what ran goes on"),
-            Ok(read) => match self.take_up(read.config) {
-                Ok(()) => info!("configuration reloaded"),
-                Err(error) => {
-                    warn!(error = format!("{error:#}"), "configuration not reloaded; what ran goes on")
-                }
-            },
+        }
+        taken_up
+    }
+
+    /// What of a changed configuration concerns the control plane.
+    fn next_control(&self, config: &Config) -> Result<Option<(TlsState, Staff)>> {
+        match (&self.control, &config.listen.control) {
+            (Some(_), Some(listener)) => {
+                let trust = tls(config, listener, &self.secrets).context("`listen.control`")?;
+                Ok(Some((trust, staff(config, &self.secrets)?)))
+            }
+            (Some(_), None) | (None, Some(_)) => {
+                warn!("`listen.control` is opened or closed at the next start");
+                Ok(None)
+            }
+            (None, None) => Ok(None),
         }
     }
 
@@ -29,6 +47,7 @@ impl App {
         let before = service.live.load();
         let orgs = origins(&config, &self.secrets)?;
         let trust = tls(&config, &config.listen.proxy, &self.secrets)?;
+        let control = self.next_control(&config)?;
         let credentials = service.credentials.load().next(&config).context("the credentials")?;
         let keys = Arc::clone(&before.standing().keys);
         read_issuers(&config, &self.secrets, &keys)?;
@@ -39,9 +58,15 @@ impl App {
         let next = Snapshot::new(Arc::new(config), before.schemas().clone(), standing, today());
         service.upstream.replace(orgs);
         self.front.trust().replace(trust);
-        service.limits.reload(&next.config.identities);
+        service.limit(&next.config);
         service.credentials.store(Arc::new(credentials));
         service.live.replace(next);
+        // A throttle of the meantime followed the configuration before.
+        service.follow_throttles();
+        if let (Some(running), Some((trust, staff))) = (&self.control, control) {
+            running.front.trust().replace(trust);
+            running.api.replace_staff(staff);
+        }
         Ok(())
     }
 }

@@ -28,12 +28,17 @@ impl App {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = hangup.recv() => self.reload(),
+                _ = hangup.recv() => {
+                    let _ = self.reload();
+                }
+                Some(wish) = self.reloads.recv() => {
+                    let _ = wish.send(self.reload());
+                }
                 Some(()) = changes.recv() => {
                     // Editors write in several steps.
                     tokio::time::sleep(SETTLE).await;
                     while changes.try_recv().is_ok() {}
-                    self.reload();
+                    let _ = self.reload();
                 }
                 Some(org) = self.strange.recv() => {
                     if self.is_older_than(&org, AGAIN) {
@@ -98,6 +103,9 @@ impl App {
         let live = self.service.live.load();
         let of_org = |member: &&Arc<Member>| member.org.name == org;
         let mut members: Vec<Arc<Member>> = live.members().filter(of_org).cloned().collect();
+        // The credential of an integration that was stopped mints nothing.
+        let now = Timestamp::now();
+        members.retain(|member| self.service.restraints.quarantined(&member.identity.name, now).is_none());
         members.sort_by(|one, other| one.identity.name.cmp(&other.identity.name));
         members.truncate(TRIES);
         let mut last = None;

@@ -23,7 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use tokio_rustls::server::TlsStream;
 
@@ -44,6 +44,7 @@ pub struct Peer {
     trust: Arc<Trust>,
     /// The generation under which the chain was last found to be trusted.
     verified: AtomicU64,
+    closing: Notify,
 }
 
 /// What a connection needs to know about its listener.
@@ -69,6 +70,7 @@ impl Peer {
             shown: Shown::new(session.peer_certificates().unwrap_or_default()),
             trust,
             verified: AtomicU64::new(generation),
+            closing: Notify::new(),
         }
     }
 
@@ -76,6 +78,11 @@ impl Peer {
     #[must_use]
     pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
         self.shown.chain.first()
+    }
+
+    /// Closes the connection, whatever is under way on it.
+    pub fn close(&self) {
+        self.closing.notify_one();
     }
 
     /// The trust generation under which its certificate was last verified.
@@ -233,6 +240,7 @@ async fn drive<C: GracefulConnection>(connection: C, peer: &Peer, pulse: &Pulse,
                 drain = Drain::Told;
                 connection.as_mut().graceful_shutdown();
             }
+            () = peer.closing.notified() => return,
             _ = trust.changed() => {
                 if !peer.is_trusted(SystemTime::now()) {
                     return;

@@ -122,7 +122,7 @@ fn bulk_code(code: &str) -> &'static str {
 
 fn oauth_code(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::Unidentified(_) | Refusal::NotHere(_) => "invalid_grant",
+        Refusal::Unidentified(_) | Refusal::NotHere(_) | Refusal::Quarantined(..) => "invalid_grant",
         Refusal::Exceeded(..) => "rate_limit_exceeded",
         Refusal::Unavailable(_) | Refusal::NoCredential(..) | Refusal::Upstream(_) => {
             "temporarily_unavailable"

@@ -77,7 +77,7 @@ impl Service {
             service.logins.answer(&live.identities, &route, &request)
         });
         let login = login.await.map_err(|_| Refusal::Unavailable("the login broke off"))?;
-        Ok(logged_in(login, exchange))
+        self.logged_in(login, exchange)
     }
 
     /// Answers SOAP `login`, `logout` and `getUserInfo`; gives the envelope back when it is another call.
@@ -110,15 +110,22 @@ impl Service {
             login.ok_or(soap)
         });
         let login = login.await.map_err(|_| Refusal::Unavailable("the login broke off"))?;
-        Ok(login.map(|login| logged_in(login, exchange)))
+        match login {
+            Ok(login) => self.logged_in(login, exchange).map(Ok),
+            Err(soap) => Ok(Err(soap)),
+        }
     }
-}
 
-/// Notes a login and makes an answer of it.
-fn logged_in(login: Login, exchange: &mut Exchange) -> Reply {
-    let Login { answer, what, identity, problem } = login;
-    exchange.login(what, identity, problem.map(|problem| problem.to_string()));
-    Reply::whole(response(answer))
+    /// Notes a login and makes an answer of it, unless a responder has stopped whose it is. A token that was made for
+    /// it is then nobody's.
+    fn logged_in(&self, login: Login, exchange: &mut Exchange) -> Result<Reply, Refusal> {
+        let Login { answer, what, identity, problem } = login;
+        exchange.login(what, identity.clone(), problem.as_ref().map(ToString::to_string));
+        if let (Some(identity), None) = (identity, problem) {
+            self.let_in(&identity)?;
+        }
+        Ok(Reply::whole(response(answer)))
+    }
 }
 
 pub(super) fn response(answer: Answer) -> Response<Full<Bytes>> {

@@ -66,6 +66,7 @@ impl Service {
         permit: &Permit,
     ) -> Result<Response<UpstreamBody>, Refusal> {
         let (name, credentials) = (&member.identity.name, self.credentials.load_full());
+        self.let_in(name)?; // the credential of an integration that was stopped mints nothing
         let token = credentials.token(name).await.map_err(no_credential)?;
         let first = self.send_once(member, permit, &token, None).await?;
         if first.status() != StatusCode::UNAUTHORIZED {

@@ -15,6 +15,7 @@
 //! | `api.request.uid`, `api.response.code` | the decision's id; the org's HTTP status |
 //! | `http_request`, `http_response` | method and user agent; status and length of the answer |
 //! | `resources` | one per object: `name`, `type` `sobject`, its `data.fields` |
+//! | of a call of the control plane | `actor.user` the responder (type 1), `actor.session` how and in which role; `api.service` `control`; `resources` the integration (`identity`); `unmapped.why` the reason |
 //! | `unmapped` | ours: outcome, rule, overlooked, export, rows, bytes, shapes, narrowings, jobs, upstream time; at the end of the written line `sequence` and `chain` |
 //!
 //! Paths and query strings are left out: they hold ids and literals.
@@ -22,7 +23,7 @@
 use forcefield_policy::request::Operation;
 use serde::Serialize;
 
-use super::{Job, Outcome, Proof, Record};
+use super::{Act, Job, Outcome, Proof, Record};
 
 #[derive(Serialize)]
 struct Event<'a> {
@@ -82,7 +83,7 @@ struct Actor<'a> {
 #[derive(Serialize)]
 struct User<'a> {
     name: &'a str,
-    /// 3: a system account; 0: unknown.
+    /// 3: a system account; 1: a person; 0: unknown.
     type_id: u32,
 }
 
@@ -169,6 +170,9 @@ struct Ours<'a> {
     narrowings: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
     jobs: Vec<JobNote<'a>>,
+    /// The reason that a responder gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_micros: Option<u128>,
 }
@@ -231,7 +235,7 @@ pub(super) fn event(record: &Record) -> Vec<u8> {
             user_agent: record.user_agent.as_deref().map(|agent| cut(agent, AGENT)),
         },
         http_response: HttpResponse { code: record.status, length: record.bytes },
-        resources: record.objects.iter().map(|object| resource(object, &record.fields)).collect(),
+        resources: resources(record),
         unmapped: ours(record),
     };
     // Strings, numbers and lists of them cannot fail to be written.
@@ -239,6 +243,9 @@ pub(super) fn event(record: &Record) -> Vec<u8> {
 }
 
 fn actor(record: &Record) -> Actor<'_> {
+    if let Some(act) = &record.act {
+        return responder(act);
+    }
     let user = match &record.identity {
         Some(identity) => User { name: identity.as_str(), type_id: 3 },
         None => User { name: "unknown", type_id: 0 },
@@ -247,11 +254,28 @@ fn actor(record: &Record) -> Actor<'_> {
     Actor { user, session }
 }
 
+fn responder(act: &Act) -> Actor<'_> {
+    let user = match &act.responder {
+        Some(name) => User { name, type_id: 1 },
+        None => User { name: "unknown", type_id: 0 },
+    };
+    Actor { user, session: Some(Session { uid: act.how, credential_uid: act.role }) }
+}
+
 fn session(proof: &Proof) -> Session<'_> {
     Session { uid: proof.kind, credential_uid: cut(&proof.name, AGENT) }
 }
 
 fn api(record: &Record) -> ApiCall<'_> {
+    if let Some(act) = &record.act {
+        return ApiCall {
+            operation: act.action.to_owned(),
+            service: Named { name: "control" },
+            version: None,
+            request: Uid { uid: record.decision.to_string() },
+            response: None,
+        };
+    }
     let operations: Vec<&str> = record.operations.iter().map(|operation| operation.as_str()).collect();
     ApiCall {
         operation: if operations.is_empty() { "unknown".to_owned() } else { operations.join("+") },
@@ -260,6 +284,13 @@ fn api(record: &Record) -> ApiCall<'_> {
         request: Uid { uid: record.decision.to_string() },
         response: record.upstream_status.map(|code| Code { code }),
     }
+}
+
+fn resources(record: &Record) -> Vec<Resource<'_>> {
+    let target = record.act.as_ref().and_then(|act| act.target.as_deref());
+    let target = target.map(|name| Resource { name: cut(name, AGENT), kind: "identity", data: None });
+    let objects = record.objects.iter().map(|object| resource(object, &record.fields));
+    target.into_iter().chain(objects).collect()
 }
 
 fn resource<'a>(object: &'a str, fields: &'a [String]) -> Resource<'a> {
@@ -281,6 +312,7 @@ fn ours(record: &Record) -> Ours<'_> {
         shapes: &record.shapes,
         narrowings: &record.narrowings,
         jobs: record.jobs.iter().map(note).collect(),
+        why: record.act.as_ref().and_then(|act| act.reason.as_deref()).map(|why| cut(why, REASON)),
         upstream_micros: record.upstream_duration.map(|duration| duration.as_micros()),
     }
 }

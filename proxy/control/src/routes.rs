@@ -1,0 +1,148 @@
+//! Every route of the API, once: the router reads this table, and the OpenAPI document is made of it.
+
+use forcefield_config::config::Role;
+use http::Method;
+
+/// One route.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) route: Route,
+    pub(crate) method: Method,
+    /// `{identity}` stands for one segment.
+    pub(crate) path: &'static str,
+    /// The least role that may call it.
+    pub(crate) least: Role,
+    /// The name in records and of the operation in the document.
+    pub(crate) name: &'static str,
+    pub(crate) summary: &'static str,
+    /// The schema of its answer.
+    pub(crate) answer: &'static str,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    Status,
+    Identity,
+    Streams,
+    Act(Action),
+    Reload,
+    Audit,
+    OpenApi,
+}
+
+/// What can be done to an integration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    Throttle,
+    Quarantine,
+    Kill,
+    Restore,
+}
+
+/// Why a path leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoute {
+    /// No such path.
+    Unknown,
+    /// Not with this method.
+    Method,
+}
+
+pub(crate) static ROUTES: [Entry; 10] = [
+    entry(Route::Status, "/v1/status", Role::Viewer, ("status", "How every integration stands.", "Status")),
+    entry(
+        Route::Identity,
+        "/v1/identities/{identity}",
+        Role::Viewer,
+        ("identity", "How one integration stands.", "IdentityStatus"),
+    ),
+    entry(Route::Streams, "/v1/streams", Role::Viewer, ("streams", "The exchanges under way.", "Streams")),
+    entry(
+        Route::Act(Action::Throttle),
+        "/v1/identities/{identity}/throttle",
+        Role::Responder,
+        ("throttle", "Narrow an integration's limits.", "ActionAnswer"),
+    ),
+    entry(
+        Route::Act(Action::Quarantine),
+        "/v1/identities/{identity}/quarantine",
+        Role::Responder,
+        ("quarantine", "Refuse every request of an integration.", "ActionAnswer"),
+    ),
+    entry(
+        Route::Act(Action::Kill),
+        "/v1/identities/{identity}/kill",
+        Role::Responder,
+        ("kill", "Quarantine an integration, cut what it has open, revoke what it holds.", "ActionAnswer"),
+    ),
+    entry(
+        Route::Act(Action::Restore),
+        "/v1/identities/{identity}/restore",
+        Role::Admin,
+        ("restore", "Lift every restraint on an integration.", "ActionAnswer"),
+    ),
+    entry(
+        Route::Reload,
+        "/v1/reload",
+        Role::Admin,
+        ("reload", "Take up the configuration's files.", "ActionAnswer"),
+    ),
+    entry(Route::Audit, "/v1/audit", Role::Viewer, ("audit", "Ask the record.", "AuditAnswer")),
+    entry(Route::OpenApi, "/v1/openapi.json", Role::Viewer, ("openapi", "This document.", "Document")),
+];
+
+/// Where a request leads, and the identity that its path names.
+pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<(&'static Entry, Option<&'p str>), NoRoute> {
+    let mut known = false;
+    for entry in &ROUTES {
+        let Some(identity) = fits(entry.path, path) else { continue };
+        known = true;
+        if entry.method == method {
+            return Ok((entry, identity));
+        }
+    }
+    Err(if known { NoRoute::Method } else { NoRoute::Unknown })
+}
+
+const fn entry(
+    route: Route,
+    path: &'static str,
+    least: Role,
+    (name, summary, answer): (&'static str, &'static str, &'static str),
+) -> Entry {
+    let method = match route {
+        Route::Act(_) | Route::Reload => Method::POST,
+        Route::Status | Route::Identity | Route::Streams | Route::Audit | Route::OpenApi => Method::GET,
+    };
+    Entry { route, method, path, least, name, summary, answer }
+}
+
+fn fits<'p>(template: &str, path: &'p str) -> Option<Option<&'p str>> {
+    let Some((before, after)) = template.split_once("{identity}") else {
+        return (template == path).then_some(None);
+    };
+    let identity = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!identity.is_empty() && !identity.contains('/')).then_some(Some(identity))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_found_by_its_own_path_and_method_only() {
+        for entry in &ROUTES {
+            let path = entry.path.replace("{identity}", "nightly");
+            let (found, identity) = find(&entry.method, &path).unwrap();
+            assert_eq!(found.route, entry.route);
+            assert_eq!(identity.is_some(), entry.path.contains('{'));
+            assert_eq!(find(&Method::DELETE, &path).unwrap_err(), NoRoute::Method);
+        }
+        for path in
+            ["/", "/v1", "/v2/status", "/v1/status/", "/v1/identities//kill", "/v1/identities/a/b/kill"]
+        {
+            assert_eq!(find(&Method::GET, path).unwrap_err(), NoRoute::Unknown, "{path}");
+        }
+    }
+}

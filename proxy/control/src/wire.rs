@@ -1,0 +1,172 @@
+//! The JSON of the control API, version 1: what the server writes and clients read, and the other way round.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The answer of `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Every integration, by name.
+    pub identities: Vec<IdentityStatus>,
+}
+
+/// How one integration stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityStatus {
+    /// Its name.
+    pub identity: String,
+    /// The org it works with.
+    pub org: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// `enforce`, `observe` or `warn`.
+    pub mode: String,
+    /// Requests under way.
+    pub in_flight: u32,
+    /// Exchanges since this process started.
+    pub exchanges: u64,
+    /// How many of them were refused.
+    pub refused: u64,
+    /// The last refusal.
+    pub last_refusal: Option<LastRefusal>,
+    /// Rows that it read.
+    pub rows: Spent,
+    /// Bytes of answers that it got.
+    pub bytes: Spent,
+    /// What responders have put on it, oldest first.
+    pub restraints: Vec<RestraintStatus>,
+}
+
+/// When and by which rule a request was refused last.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastRefusal {
+    /// When.
+    pub at: Timestamp,
+    /// The rule, as records name it.
+    pub rule: String,
+}
+
+/// What was spent, against what budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// In the last hour.
+    pub hour: u64,
+    /// In the last day.
+    pub day: u64,
+    /// The budget in force.
+    pub budget: Option<Budget>,
+}
+
+/// A budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// How much.
+    pub amount: u64,
+    /// In which window: `hour` or `day`.
+    pub window: String,
+}
+
+/// A restraint in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestraintStatus {
+    /// `throttle`, `quarantine` or `kill`.
+    pub action: String,
+    /// The most requests, as `1/s`, of a throttle.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub requests: Option<String>,
+    /// The most rows, as `1000/hour`, of a throttle.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rows: Option<String>,
+    /// The responder.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// The answer of `GET /v1/streams`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streams {
+    /// Exchanges under way, oldest first.
+    pub streams: Vec<Stream>,
+}
+
+/// An exchange under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// The decision's id.
+    pub decision: String,
+    /// Whose.
+    pub identity: String,
+    /// From which address.
+    pub source: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// The door.
+    pub door: String,
+    /// The objects that it touches.
+    pub objects: Vec<String>,
+    /// Rows that went out so far.
+    pub rows: u64,
+    /// Bytes that went out so far.
+    pub bytes: u64,
+}
+
+/// The body of `POST /v1/identities/{name}/{action}` and of `POST /v1/reload`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionRequest {
+    /// Why: for the record and for whoever looks next.
+    pub reason: String,
+    /// For how long, as `2h`; until lifted when absent. Of throttle, quarantine and kill.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none", default)]
+    pub lasting: Option<String>,
+    /// The most requests, as `1/s`. Of throttle.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub requests: Option<String>,
+    /// The most rows, as `1000/hour` or `20000/day`. Of throttle.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rows: Option<String>,
+}
+
+/// What an action came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionAnswer {
+    /// The id under which the record is found.
+    pub decision: String,
+    /// The action.
+    pub action: String,
+    /// On whom; `None` for a reload.
+    pub identity: Option<String>,
+    /// Whether anything is other than before: an action may be repeated safely.
+    pub changed: bool,
+    /// What was done.
+    pub done: Vec<String>,
+    /// What could not be done, and why.
+    pub undone: Vec<String>,
+    /// What is in force on the integration now.
+    pub restraints: Vec<RestraintStatus>,
+}
+
+/// The answer of `GET /v1/audit`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditAnswer {
+    /// What all exchanges that fit come to.
+    pub summary: serde_json::Value,
+    /// The newest of them, oldest first.
+    pub records: Vec<serde_json::Value>,
+    /// Whether older ones were left out.
+    pub cut: bool,
+}
+
+/// Every answer that is no success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What is wrong and what to do.
+    pub error: String,
+    /// The id under which the record is found.
+    pub decision: String,
+}

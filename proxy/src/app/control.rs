@@ -1,0 +1,306 @@
+//! The control plane over what runs: its listener, its staff, and what its orders do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use forcefield_audit::{Act, Filter, Outcome, Record};
+use forcefield_config::Config;
+use forcefield_config::config::{CertificateMatch, Mode, ResponderProof, Role, Timeouts};
+use forcefield_control::{
+    Answer, Api, AuditQuery, Call, Proof, Responder, Running, Shown, Staff, Stopped, TokenHash, Unrecorded,
+    wire,
+};
+use forcefield_credentials::Secrets;
+use forcefield_identity::PeerCertificate;
+use forcefield_policy::names::IdentityName;
+use forcefield_policy::request::HandleKind;
+use http::Request;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
+
+use super::{read, tls};
+use crate::front::{Arrival, Front, Trust};
+use crate::process::Stop;
+use crate::service::Service;
+
+/// The control plane of a configuration that has one.
+pub(super) struct Control {
+    /// Its API.
+    pub(super) api: Arc<Api>,
+    /// Its listener's rules.
+    pub(super) front: Arc<Front>,
+}
+
+/// A wish to reload, to be told what came of it.
+pub(super) type Reload = oneshot::Sender<Result<(), String>>;
+
+/// What runs, as the API sees it.
+struct Steering {
+    service: Arc<Service>,
+    reloads: mpsc::Sender<Reload>,
+}
+
+// === impl Control ===
+
+impl Control {
+    /// The control plane, when the configuration has a listener for it.
+    pub(super) fn new(
+        service: &Arc<Service>,
+        secrets: &Secrets,
+        reloads: mpsc::Sender<Reload>,
+    ) -> Result<Option<Self>> {
+        let config = Arc::clone(&service.live.load().config);
+        let Some(listener) = &config.listen.control else { return Ok(None) };
+        let trust = Trust::new(tls(&config, listener, secrets).context("`listen.control`")?);
+        let timeouts = Timeouts { connections: CONNECTIONS, ..config.timeouts };
+        let front = Arc::new(Front::new(Arc::new(trust), timeouts));
+        let running = Arc::new(Steering { service: Arc::clone(service), reloads });
+        let api = Api::new(running, Arc::clone(&service.restraints), staff(&config, secrets)?);
+        Ok(Some(Self { api: Arc::new(api), front }))
+    }
+
+    /// Serves until told to stop.
+    pub(super) async fn serve(api: Arc<Api>, front: Arc<Front>, listener: std::net::TcpListener, stop: Stop) {
+        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+        let handler = move |arrival, request| answer(Arc::clone(&api), arrival, request);
+        let accepting = tokio::spawn(Arc::clone(&front).accept(listener, handler));
+        stop.await;
+        let _ = front.drain().await;
+        let _ = accepting.await;
+    }
+}
+
+async fn answer(api: Arc<Api>, arrival: Arrival, request: Request<Incoming>) -> Answer {
+    if let Err(bad) = &arrival.head {
+        return Api::malformed(bad.status(), &bad.to_string());
+    }
+    let certificate = arrival.peer.certificate().and_then(|der| PeerCertificate::from_der(der).ok());
+    let fits = certificate.map(|certificate| move |wanted: &CertificateMatch| certificate.matches(wanted));
+    let certificate = fits.as_ref().map(|fits| fits as &(dyn Fn(&CertificateMatch) -> bool + Sync));
+    let shown = Shown { source: arrival.peer.address, certificate };
+    api.answer(shown, request).await
+}
+
+/// The responders of a configuration.
+pub(super) fn staff(config: &Config, secrets: &Secrets) -> Result<Staff> {
+    let responder = |responder: &forcefield_config::config::Responder| {
+        let proof = match &responder.proof {
+            ResponderProof::Certificate(wanted) => Proof::Certificate(wanted.clone()),
+            ResponderProof::Token(reference) => {
+                let hash = TokenHash::of(read(secrets, reference)?.expose());
+                Proof::Token(hash.with_context(|| format!("the token of responder `{}`", responder.name))?)
+            }
+        };
+        Ok(Responder { name: responder.name.clone(), role: responder.role, proof })
+    };
+    let responders = config.responders.iter().map(responder).collect::<Result<_>>()?;
+    Ok(Staff::new(responders)?)
+}
+
+/// Has what runs follow the restraints: until the process ends.
+pub(super) async fn look_after(service: Arc<Service>) {
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match service.restraints.look_after(Timestamp::now()) {
+            Ok(false) => {}
+            Ok(true) => service.follow_throttles(),
+            Err(error) => warn!(%error, "what another process put on integrations cannot be read"),
+        }
+    }
+}
+
+// === impl Steering ===
+
+#[async_trait]
+impl Running for Steering {
+    fn knows(&self, identity: &IdentityName) -> bool {
+        self.service.live.load().member(identity).is_some()
+    }
+
+    fn identities(&self) -> Vec<wire::IdentityStatus> {
+        let live = self.service.live.load();
+        let spends = self.service.limits.snapshot();
+        spends
+            .iter()
+            .filter_map(|spend| {
+                let identity = &live.member(&spend.identity)?.identity;
+                let tallied = self.service.rooms.tally.of(&spend.identity);
+                Some(wire::IdentityStatus {
+                    identity: identity.name.as_str().to_owned(),
+                    org: identity.org.clone(),
+                    owner: identity.owner.clone(),
+                    mode: mode(identity.mode).to_owned(),
+                    in_flight: spend.in_flight,
+                    exchanges: tallied.exchanges,
+                    refused: tallied.refused,
+                    last_refusal: tallied
+                        .last
+                        .map(|(at, rule)| wire::LastRefusal { at, rule: rule.to_owned() }),
+                    rows: spent(spend.rows, spend.rows_budget),
+                    bytes: spent(spend.bytes, spend.bytes_budget),
+                    restraints: Vec::new(),
+                })
+            })
+            .collect()
+    }
+
+    fn streams(&self) -> Vec<wire::Stream> {
+        self.service.presences.list()
+    }
+
+    fn throttles_changed(&self) {
+        self.service.follow_throttles();
+    }
+
+    async fn stop(&self, identity: &IdentityName) -> Stopped {
+        let mut stopped = Stopped::default();
+        self.cut(identity, &mut stopped).await;
+        let live = self.service.live.load();
+        match live.standing().sessions.revoke_identity(identity) {
+            Ok(revoked) => stopped.done.push(format!("revoked {} sessions at forcefield", revoked.0)),
+            Err(error) => stopped.undone.push(format!("sessions are revoked until a restart only: {error}")),
+        }
+        let credentials = self.service.credentials.load_full();
+        match tokio::time::timeout(REVOKING, credentials.revoke(identity)).await {
+            Ok(Ok(())) => stopped.done.push("gave the org's token back to the org".to_owned()),
+            Ok(Err(error)) => stopped.undone.push(format!("the org did not take its token back: {error}")),
+            Err(_) => stopped.undone.push("the org did not take its token back in time".to_owned()),
+        }
+        self.service.upstream.forget(identity.as_str());
+        self.jobs(identity, &mut stopped);
+        stopped
+    }
+
+    async fn reload(&self) -> Result<(), String> {
+        let (tell, told) = oneshot::channel();
+        let busy = || "the process is busy; try again".to_owned();
+        self.reloads.try_send(tell).map_err(|_| busy())?;
+        match tokio::time::timeout(RELOADING, told).await {
+            Ok(Ok(reloaded)) => reloaded,
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
+
+    async fn audit(&self, asked: AuditQuery) -> Result<wire::AuditAnswer, String> {
+        let config = Arc::clone(&self.service.live.load().config);
+        let folder = config.root.join(&config.audit.path);
+        let read = tokio::task::spawn_blocking(move || {
+            let AuditQuery { identity, object, outcome, from, until, limit } = asked;
+            let filter = Filter { identity, from, until, object, outcome, decision: None };
+            let (mut records, mut cut) = (std::collections::VecDeque::new(), false);
+            let summary = forcefield_audit::query(&folder, &filter, |seen| {
+                if records.len() == limit {
+                    records.pop_front();
+                    cut = true;
+                }
+                records.push_back(serde_json::to_value(seen).unwrap_or_default());
+            })?;
+            let summary = serde_json::to_value(summary)?;
+            Ok::<_, std::io::Error>(wire::AuditAnswer { summary, records: records.into(), cut })
+        });
+        let read = read.await.map_err(|_| "reading the record broke off".to_owned())?;
+        read.map_err(|error| format!("the record cannot be read: {error}"))
+    }
+
+    fn can_record(&self) -> bool {
+        self.service.rooms.slot().is_some()
+    }
+
+    async fn record(&self, call: Call) -> Result<(), Unrecorded> {
+        let rooms = &self.service.rooms;
+        let slot = rooms.slot().ok_or(Unrecorded)?;
+        rooms.record(record_of(call), Some(slot)).await.map_err(|_| Unrecorded)
+    }
+}
+
+impl Steering {
+    /// Cuts what is open: what reads hears at once, and the connection of what does not is closed.
+    async fn cut(&self, identity: &IdentityName, stopped: &mut Stopped) {
+        let presences = &self.service.presences;
+        let open = presences.count(identity);
+        self.service.restraints.cut(identity);
+        for _ in 0..LOOKS {
+            if presences.count(identity) == 0 {
+                break;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        let closed = presences.close(identity);
+        let how =
+            if closed > 0 { format!(", {closed} of them with their connection") } else { String::new() };
+        stopped.done.push(format!("cut {open} exchanges under way{how}"));
+    }
+
+    /// Jobs go on at the org: Forcefield aborts none.
+    fn jobs(&self, identity: &IdentityName, stopped: &mut Stopped) {
+        let ledger = self.service.limits.ledger();
+        let mut ids = Vec::new();
+        for kind in [HandleKind::QueryJob, HandleKind::IngestJob, HandleKind::ClassicJob] {
+            match ledger.list(identity, kind) {
+                Ok(entries) => ids.extend(entries.into_iter().map(|entry| entry.key.id.to_string())),
+                Err(error) => stopped.undone.push(format!("its bulk jobs are not known: {error}")),
+            }
+        }
+        if !ids.is_empty() {
+            let (count, ids) = (ids.len(), ids.join(", "));
+            stopped
+                .undone
+                .push(format!("{count} bulk jobs are not aborted; those that run go on at the org: {ids}"));
+        }
+    }
+}
+
+fn record_of(call: Call) -> Record {
+    let mut record = Record::new(call.decision, call.time, call.source, &call.method);
+    let (responder, role, how) = match call.who {
+        Some((name, Role::Viewer, how)) => (Some(name), "viewer", how),
+        Some((name, Role::Responder, how)) => (Some(name), "responder", how),
+        Some((name, Role::Admin, how)) => (Some(name), "admin", how),
+        None => (None, "unknown", "nothing"),
+    };
+    let (action, target, reason) = (call.action, call.target, call.reason);
+    record.act = Some(Act { responder, role, how, action, target, reason });
+    record.status = call.status;
+    record.reason = call.detail;
+    if call.status < 400 {
+        record.outcome = Outcome::Allowed;
+    } else {
+        record.outcome = Outcome::Refused;
+        record.rule = Some("control");
+    }
+    record.duration = Timestamp::now().duration_since(call.time).unsigned_abs();
+    record
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "enforce",
+        Mode::Observe(_) => "observe",
+        Mode::Warn(_) => "warn",
+    }
+}
+
+fn spent((hour, day): (u64, u64), budget: Option<forcefield_config::config::Budget>) -> wire::Spent {
+    let window = |window| if window == forcefield_config::config::Window::Hour { "hour" } else { "day" };
+    let budget = budget
+        .map(|budget| wire::Budget { amount: budget.amount.get(), window: window(budget.window).to_owned() });
+    wire::Spent { hour, day, budget }
+}
+
+/// Connections of responders at one time.
+const CONNECTIONS: usize = 256;
+/// How often restraints are looked after.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often, and how long after one another, it is looked whether everything is cut: 60 ms.
+const LOOKS: u32 = 12;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+/// How long the org may take to take a token back.
+const REVOKING: Duration = Duration::from_secs(10);
+/// How long a reload may take before its caller is told to come again.
+const RELOADING: Duration = Duration::from_secs(30);
