@@ -74,6 +74,7 @@ impl App {
     /// # Errors
     /// A secret that cannot be read, state that cannot be opened, TLS material that cannot be used.
     pub fn wire(config: Config, file: Option<PathBuf>) -> Result<Self> {
+        supported(&config)?;
         let secrets = Secrets::new(&config.root);
         let state = state_folder(&config);
         std::fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
@@ -133,7 +134,7 @@ impl App {
     ///
     /// # Errors
     /// When the process cannot be prepared.
-    pub fn serve(mut self, upgrade: bool) -> Result<()> {
+    pub fn serve(self, upgrade: bool) -> Result<()> {
         let config = Arc::clone(&self.service.live.load().config);
         let at_end = {
             let service = Arc::clone(&self.service);
@@ -166,8 +167,6 @@ impl App {
         self.listen_control(&mut process, &config);
         let work = move || -> crate::process::Work {
             Box::pin(async move {
-                Box::pin(self.first_schemas()).await;
-                self.described.send_replace(true);
                 Box::pin(self.tasks()).await;
             })
         };
@@ -282,6 +281,21 @@ impl Running {
 }
 
 // === helpers ===
+
+/// Refuses what a configuration may ask for and this build does not do yet, and warns of what it does not hold.
+fn supported(config: &Config) -> Result<()> {
+    if matches!(config.state, State::Redis { .. }) {
+        anyhow::bail!(
+            "`state.redis` is not supported yet: several replicas cannot share state; write `path` alone"
+        );
+    }
+    for (name, identity) in &config.identities {
+        if identity.limits.daily_api_share.is_some() || identity.limits.priority.is_some() {
+            tracing::warn!(identity = %name, "`daily_api_share` and `priority` are not held yet; the other limits are");
+        }
+    }
+    Ok(())
+}
 
 /// The folder of this replica's state.
 pub(crate) fn state_folder(config: &Config) -> PathBuf {

@@ -24,6 +24,8 @@ impl App {
         let (changed, mut changes) = mpsc::channel(1);
         let _watcher = self.watch(changed);
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        Box::pin(self.first_schemas()).await;
+        self.described.send_replace(true);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
