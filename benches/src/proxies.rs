@@ -39,7 +39,7 @@ pub async fn nginx(folder: &Path, upstream: SocketAddr) -> Result<Proxy> {
     fs::write(folder.join("nginx/nginx.conf"), config)?;
     let mut command = Command::new("nginx");
     command.arg("-p").arg(folder.join("nginx")).arg("-c").arg(folder.join("nginx/nginx.conf"));
-    let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn().context("starting nginx")?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().context("starting nginx")?;
     for _ in 0..200 {
         if tokio::net::TcpStream::connect(address).await.is_ok() {
             return Ok(Proxy { name: "nginx", address, child });
@@ -78,6 +78,15 @@ impl Proxy {
             line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0)
         };
         Ok(family(self.child.id().context("it has ended")?)?.into_iter().map(of).sum())
+    }
+}
+
+impl Drop for Proxy {
+    /// Asks the process to end; killed outright, nginx would leave its workers behind.
+    fn drop(&mut self) {
+        if let Some(pid) = self.child.id() {
+            let _ = std::process::Command::new("kill").args(["-TERM", &pid.to_string()]).status();
+        }
     }
 }
 

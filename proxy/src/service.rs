@@ -20,7 +20,7 @@ use forcefield_policy::decision::{Permit, decide};
 use forcefield_policy::request::{Cut, Handle, HandleKind, HandleUse, Head, Origin, Request as Asked, Rows};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -90,7 +90,7 @@ impl Service {
         let form = Form::of(&parts);
         let mut exchange = Exchange::begin(&self.rooms, arrival.peer.address, &parts);
         let id = exchange.id();
-        let reply = match Box::pin(self.answer(&arrival, &parts, body, &mut exchange)).await {
+        let mut reply = match Box::pin(self.answer(&arrival, &parts, body, &mut exchange)).await {
             Ok(reply) => reply,
             Err(refusal) => {
                 if let Some(detail) = refusal.detail() {
@@ -100,7 +100,14 @@ impl Service {
                 Reply::whole(form.refuse(&refusal, id))
             }
         };
-        reply.sent(id, exchange)
+        reply.settle(id, &mut exchange);
+        // Nobody polls the body of an answer that has none: its record is written before its head goes out.
+        let bodyless = parts.method == Method::HEAD
+            || matches!(reply.head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if bodyless && exchange.end().await.is_err() {
+            reply = Reply::whole(form.refuse(&Refusal::Unavailable("the record could not be written"), id));
+        }
+        reply.sent(exchange)
     }
 
     /// The walk.
@@ -474,7 +481,8 @@ impl Reply {
         self
     }
 
-    fn sent(mut self, id: ulid::Ulid, mut exchange: Exchange) -> Response<Body> {
+    /// Names the decision, and notes how it ended.
+    fn settle(&mut self, id: ulid::Ulid, exchange: &mut Exchange) {
         if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
             self.head.headers.insert("x-forcefield-decision", value);
         }
@@ -485,6 +493,9 @@ impl Reply {
                 record.outcome = Outcome::Allowed;
             }
         });
+    }
+
+    fn sent(self, exchange: Exchange) -> Response<Body> {
         let pass: Box<dyn crate::answer::Pass> = match self.passing {
             Some(passing) => Box::new(passing),
             None => Box::new(crate::answer::AsItIs),

@@ -63,3 +63,27 @@ async fn metrics_count_what_happened() {
     };
     assert_eq!((counted("allowed"), counted("refused")), (1.0, 1.0), "{metrics}");
 }
+
+#[tokio::test]
+async fn an_answer_without_a_body_is_on_record_when_its_head_arrives() {
+    let salesforce = salesforce().await;
+    let proxy = with(&salesforce, "allow:\n  Account: { read: [Name], update: [Name] }\n").await;
+    let client = proxy.client("nightly").await.unwrap();
+    let id = salesforce.first_id("Account").unwrap();
+    let path = format!("/services/data/v62.0/sobjects/Account/{id}");
+    let mut answered = Vec::new();
+    for number in 0..10 {
+        let reply =
+            client.json("PATCH", &path, &serde_json::json!({"Name": format!("n{number}")})).await.unwrap();
+        assert_eq!(reply.status, 204);
+        answered.push(reply.header("x-forcefield-decision").to_owned());
+        let head = client.send("HEAD", &format!("{path}?fields=Name"), None).await.unwrap();
+        assert_eq!(head.status, 200);
+        answered.push(head.header("x-forcefield-decision").to_owned());
+    }
+    proxy.signal("KILL").await.unwrap();
+    let records: Vec<String> = proxy.records().unwrap().iter().map(ToString::to_string).collect();
+    for decision in answered {
+        assert!(records.iter().any(|record| record.contains(&decision)), "{decision} was answered");
+    }
+}
