@@ -1,7 +1,7 @@
 //! The classifier: a request's head and body to what it asks of Salesforce.
 //!
 //! Every door has a file of its own under `classify/`. What no file recognises is refused as unknown. The table of
-//! doors is [`doors`]; envelopes (composite, batch, graph) send their parts through the same table.
+//! doors is `doors`; envelopes (composite, batch, graph) send their parts through the same table.
 
 mod body;
 mod bulk;

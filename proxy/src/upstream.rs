@@ -1,6 +1,6 @@
 //! The way to Salesforce: connections of our own, bounded, never shared between identities.
 //!
-//! Each pair of an org and an identity has a [`Lane`] with a cap on its connections. Whoever finds all of them busy
+//! Each pair of an org and an identity has a *lane* with a cap on its connections. Whoever finds all of them busy
 //! waits in line. So Salesforce sees no more connections than configured, one slow integration cannot take another's,
 //! and a connection that got out of step can only ever answer the integration that got it there.
 

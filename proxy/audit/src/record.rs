@@ -1,4 +1,4 @@
-//! What happened in one exchange, in plain terms; [`ocsf`] says where each of them stands in a line.
+//! What happened in one exchange, in plain terms; `ocsf` says where each of them stands in a line.
 
 mod ocsf;
 

@@ -156,6 +156,7 @@ impl App {
         let root = root_of(self.file.as_deref()?);
         let config = Arc::clone(&self.service.live.load().config);
         let own = [super::state_folder(&config), config.root.join(&config.audit.path)];
+        let apart = own.clone();
         let relevant = move |event: &notify::Event| {
             let writes = event.kind.is_modify() || event.kind.is_create() || event.kind.is_remove();
             writes && event.paths.iter().any(|path| !own.iter().any(|own| path.starts_with(own)))
@@ -166,7 +167,13 @@ impl App {
             }
         });
         let watched = watcher.and_then(|mut watcher| {
-            watcher.watch(&root, RecursiveMode::Recursive)?;
+            watcher.watch(&root, RecursiveMode::NonRecursive)?;
+            // State and records are written with every request: nobody is to be woken by that.
+            let entries = std::fs::read_dir(&root).map_err(notify::Error::io)?;
+            let folders = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir());
+            for folder in folders.filter(|path| !apart.iter().any(|apart| apart.starts_with(path))) {
+                watcher.watch(&folder, RecursiveMode::Recursive)?;
+            }
             Ok(watcher)
         });
         watched.map_err(|error| warn!(%error, "the configuration's folder is not watched; use SIGHUP")).ok()
