@@ -2,7 +2,8 @@
 //!
 //! A public link to a file, a file shared with a record, a stored query that is pushed, a row of sharing, a connected
 //! app, a remote site: whoever writes one exports to a place that nobody named. So no namespace covers them, and no
-//! lenient mode lets them pass: only an entry of `allow` for that very object does, or a line of `also` for an action.
+//! lenient mode lets them pass: only an entry of `allow` for that very object does, or, for an action, a line of `also`
+//! that covers its path, `*` and `**` included.
 
 use crate::request::{Access, Opaque, Verb, What};
 use crate::schema::Schema;

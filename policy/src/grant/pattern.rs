@@ -49,7 +49,7 @@ impl Pattern {
         method == self.method && asked.next().is_none()
     }
 
-    /// Whether it could ever cover the path of a door that is refused always.
+    /// As it is written in a configuration.
     #[must_use]
     pub fn text(&self) -> String {
         let path = self.segments.iter().map(|segment| match segment {
