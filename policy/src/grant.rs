@@ -10,6 +10,7 @@ pub use compile::{AllowSpec, FieldsSpec, GrantProblem, GrantsSpec};
 pub use fields::FieldSet;
 pub use pattern::{InvalidPattern, Pattern};
 
+use crate::decision::side_door;
 use crate::names::{ApiVersions, IdentityName};
 use crate::request::{Named, Opaque, Verb};
 use crate::schema::{ObjectId, Schema};
@@ -95,10 +96,12 @@ impl Grants {
         self.named.contains(&named)
     }
 
-    /// Whether a pattern of `also` covers an opaque door.
+    /// Whether a pattern of `also` covers an opaque door, and spells the action of one that sends data out.
     #[must_use]
     pub fn opens(&self, opaque: &Opaque) -> bool {
-        self.patterns.iter().any(|pattern| pattern.covers(opaque.method, &opaque.path))
+        let sending = side_door::sending_action(opaque);
+        let spells = |pattern: &Pattern| sending.clone().is_none_or(|action| pattern.spells(action));
+        self.patterns.iter().any(|pattern| pattern.covers(opaque.method, &opaque.path) && spells(pattern))
     }
 
     /// Whether rows of an object may leave by an export.

@@ -127,6 +127,7 @@ impl Holding {
             Reason::Condition(..)
             | Reason::Rows(..)
             | Reason::Opaque(_)
+            | Reason::Sends(_)
             | Reason::Never(_)
             | Reason::NotOwn(_)
             | Reason::Version(_)

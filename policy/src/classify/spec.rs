@@ -204,14 +204,14 @@ pub(crate) fn keeps_its_reading(samples: &[Sample], rounds: usize) {
     assert!(understood > rounds / 400, "{understood} of {rounds} were understood");
 }
 
-/// Grants of nothing, no door opened.
-pub(crate) fn without_patterns() -> Grants {
+/// Grants of nothing but what a line of `also` opens.
+pub(crate) fn opening(also: &str) -> Grants {
     let spec = GrantsSpec {
         identity: "test".try_into().unwrap(),
         versions: "1.0-99.0".parse().unwrap(),
         allow: Vec::new(),
         named: Vec::new(),
-        patterns: Vec::new(),
+        patterns: vec![also.parse().unwrap()],
         exports: Vec::new(),
         enforcement: Enforcement::Enforce,
     };

@@ -33,6 +33,8 @@ pub enum Reason {
     Named(Named),
     /// A door whose effects cannot be known, which `also` does not open.
     Opaque(String),
+    /// A door that sends data out, which no line of `also` spells.
+    Sends(String),
     /// Refused whatever is granted.
     Never(Never),
     /// A cursor or job that is not the caller's own.
@@ -60,7 +62,8 @@ impl Reason {
             | Self::Rows(..)
             | Self::Named(_)
             | Self::Opaque(_) => true,
-            Self::Never(_)
+            Self::Sends(_)
+            | Self::Never(_)
             | Self::NotOwn(_)
             | Self::Export(_)
             | Self::Version(_)
@@ -81,6 +84,7 @@ impl Reason {
             Self::Rows(..) => "max-rows",
             Self::Named(_) => "also",
             Self::Opaque(_) => "opaque",
+            Self::Sends(_) => "sends",
             Self::Never(_) => "never",
             Self::NotOwn(_) => "not-own",
             Self::Export(_) => "export",
@@ -129,6 +133,12 @@ impl fmt::Display for Reason {
             }
             Self::Opaque(door) => {
                 write!(f, "may not call {door} (its effects cannot be known; `also` does not open it)")
+            }
+            Self::Sends(door) => {
+                write!(
+                    f,
+                    "may not call {door} (it can send data out; `also` does not spell it without wildcards)"
+                )
             }
             Self::Never(never) => write!(f, "may not do this ({})", never.reason()),
             Self::NotOwn(kind) => write!(f, "may not use this {} (it is not its own)", kind.as_str()),

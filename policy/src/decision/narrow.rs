@@ -1,8 +1,8 @@
 //! Narrowing before refusing: what is written into a request's holes.
 
-use super::{Narrowing, Reason, check, handles};
+use super::{Narrowing, Reason, check, handles, side_door};
 use crate::grant::{Grant, Grants};
-use crate::request::{Access, FieldList, Fields, Origin, Verb, What};
+use crate::request::{Access, FieldList, Fields, Opaque, Origin, Verb, What};
 use crate::schema::{Object, ObjectId};
 use crate::soql::{self, FieldsFunction, PlaceKind};
 use crate::sosl::{self, MatchScope};
@@ -27,10 +27,18 @@ pub(super) fn need(
         What::Named(named) if grants.names(*named) => Ok(None),
         What::Named(named) => Err(Reason::Named(*named)),
         What::Opaque(opaque) if grants.opens(opaque) => Ok(None),
-        What::Opaque(opaque) => Err(Reason::Opaque(format!("{} {}", opaque.method, opaque.path))),
+        What::Opaque(opaque) => Err(unopened(opaque)),
         What::Handle(handle) => handles::handle(grants, handle, origin).map(|()| None),
         What::Columns(columns) => handles::columns(grants, columns, origin).map(|()| None),
         What::Never(never) => Err(Reason::Never(*never)),
+    }
+}
+
+fn unopened(opaque: &Opaque) -> Reason {
+    let door = format!("{} {}", opaque.method, opaque.path);
+    match side_door::sending_action(opaque) {
+        Some(_) => Reason::Sends(door),
+        None => Reason::Opaque(door),
     }
 }
 

@@ -12,14 +12,18 @@ use crate::schema::Schema;
 use crate::sosl;
 
 fn grants(allow: Vec<AllowSpec>) -> Grants {
+    grants_with(allow, &[], Enforcement::Enforce)
+}
+
+fn grants_with(allow: Vec<AllowSpec>, also: &[&str], enforcement: Enforcement) -> Grants {
     let spec = GrantsSpec {
         identity: "probe".try_into().unwrap(),
         versions: "58.0-68.0".parse().unwrap(),
         allow,
         named: Vec::new(),
-        patterns: Vec::new(),
+        patterns: also.iter().map(|text| text.parse().unwrap()).collect(),
         exports: Vec::new(),
-        enforcement: Enforcement::Enforce,
+        enforcement,
     };
     let (grants, problems) = Grants::compile(&spec, &Arc::new(Schema::starter().unwrap()));
     assert_eq!(problems, []);
@@ -61,6 +65,42 @@ fn a_search_that_shows_unnamed_fields_needs_them_all() {
         assert!(searched(&all, text).0.is_ok(), "{text}");
     }
     assert!(searched(&some, "FIND {x} IN NAME FIELDS RETURNING Contact").0.is_ok());
+}
+
+/// Whether a line of `also` lets a call with a body pass.
+fn opens(also: &str, path: &str, enforcement: Enforcement) -> bool {
+    let grants = grants_with(Vec::new(), &[also], enforcement);
+    let head = Head { method: "POST", target: path, headers: &[("content-type", b"application/json")] };
+    let asked = classify(grants.schema(), &head, br#"{"inputs": [{}]}"#).unwrap();
+    decide(&grants, asked, &[]).is_ok()
+}
+
+const MAIL: &str = "/services/data/v60.0/actions/standard/emailSimple";
+
+#[test]
+fn an_action_that_sends_is_opened_only_by_a_line_that_spells_it() {
+    let opens = |also: &str, path: &str| opens(also, path, Enforcement::Enforce);
+    for wide in ["POST /services/data/v60.0/actions/standard/*", "POST /services/data/*/actions/**"] {
+        assert!(!opens(wide, MAIL), "{wide}");
+        assert!(opens(wide, &MAIL.replace("emailSimple", "submit")), "{wide}");
+    }
+    for other in ["EMAILsimple", "%65mailSimple", "ofTheNextRelease"] {
+        assert!(!opens("POST /services/data/**", &MAIL.replace("emailSimple", other)), "{other}");
+    }
+    assert!(opens("POST /services/data/*/actions/standard/emailSimple", MAIL));
+    let alert = "/services/data/v60.0/actions/custom/emailAlert/Case/Escalated";
+    assert!(!opens("POST /services/data/*/actions/custom/emailAlert/**", alert));
+    assert!(opens("POST /services/data/*/actions/custom/emailAlert/Case/Escalated", alert));
+    let post = "/services/data/v60.0/chatter/feed-elements/0D5000000000001/capabilities/comments/items";
+    assert!(!opens("POST /services/data/*/chatter/**", post));
+    assert!(opens("POST /services/data/*/chatter/feed-elements/**", post));
+}
+
+#[test]
+fn no_lenient_mode_lets_an_action_pass_that_sends() {
+    let nothing = "POST /services/apexrest/orders";
+    assert!(!opens(nothing, MAIL, Enforcement::Observe));
+    assert!(opens(nothing, &MAIL.replace("emailSimple", "submit"), Enforcement::Observe));
 }
 
 fn permitted(grants: &Grants, soql: &str) -> Permit {

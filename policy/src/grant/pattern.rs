@@ -1,5 +1,6 @@
 //! Opaque doors by method and path: `GET /services/apexrest/orders/*`.
 
+use std::ops::Range;
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -47,6 +48,13 @@ impl Pattern {
             }
         }
         method == self.method && asked.next().is_none()
+    }
+
+    /// Whether these segments, counted from 0, are all written out rather than left to `*` or `**`.
+    #[must_use]
+    pub fn spells(&self, segments: Range<usize>) -> bool {
+        let written = |segment: &Segment| matches!(segment, Segment::Text(_));
+        self.segments.get(segments).is_some_and(|own| own.iter().all(written))
     }
 
     /// As it is written in a configuration.
@@ -104,6 +112,14 @@ mod tests {
         assert!(covers("GET /services/apexrest/**", Method::Get, "/services/apexrest/orders/7/lines"));
         assert!(!covers("GET /services/apexrest/**", Method::Get, "/services/apexrest"));
         assert!(!covers("GET /services/apexrest/**", Method::Get, "/services/ApexRest/x"));
+    }
+
+    #[test]
+    fn a_pattern_spells_what_no_star_stands_for() {
+        let spells = |pattern: &str| pattern.parse::<Pattern>().unwrap().spells(2..4);
+        assert!(spells("POST /a/b/c/d") && spells("POST /a/*/c/d/**"));
+        assert!(!spells("POST /a/b/*/d") && !spells("POST /a/b/c/*") && !spells("POST /a/b/c/**"));
+        assert!(!spells("POST /a/**") && !spells("POST /a/b/c"));
     }
 
     #[test]

@@ -18,9 +18,16 @@ pub(crate) fn actions(call: &Call<'_>) -> Result<Request, Unclear> {
         _ if !all_named => Err(call.unknown()),
         (
             Method::Get | Method::Head,
-            [] | ["standard" | "custom"] | ["standard", _] | ["custom", _] | ["custom", _, _],
+            []
+            | ["standard" | "custom"]
+            | ["standard" | "custom", _]
+            | ["custom", _, _]
+            | ["custom", "emailAlert" | "quickAction", _, _],
         ) => listed(call, Api::Actions, Operation::Describe),
-        (Method::Post, ["standard", _] | ["custom", _, _]) => {
+        (
+            Method::Post,
+            ["standard", _] | ["custom", _, _] | ["custom", "emailAlert" | "quickAction", _, _],
+        ) => {
             call.json()?;
             call.opaque(Api::Actions, Operation::Execute, Vec::new())
         }
