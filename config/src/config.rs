@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use forcefield_policy::grant::{Enforcement, GrantsSpec};
 use forcefield_policy::names::{ApiVersions, IdentityName, ObjectName};
+use forcefield_policy::request::{Api, Verb};
 use ipnet::IpNet;
 use jiff::civil::Date;
 
@@ -362,6 +363,17 @@ pub struct Limits {
     pub daily_api_share: Option<f64>,
     /// Who is slowed first when the org nears its limit: lower is first.
     pub priority: Option<u8>,
+    /// Rates of single doors and verbs, which hold beside that of all requests.
+    pub rates: Vec<(Rated, Rate)>,
+}
+
+/// What a rate of its own is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rated {
+    /// Requests through a door.
+    Door(Api),
+    /// Requests that do this, in any of their parts.
+    Verb(Verb),
 }
 
 /// A number of requests per time.

@@ -282,17 +282,12 @@ impl Running {
 
 // === helpers ===
 
-/// Refuses what a configuration may ask for and this build does not do yet, and warns of what it does not hold.
+/// Refuses what a configuration may ask for and this build does not do yet.
 fn supported(config: &Config) -> Result<()> {
     if matches!(config.state, State::Redis { .. }) {
         anyhow::bail!(
             "`state.redis` is not supported yet: several replicas cannot share state; write `path` alone"
         );
-    }
-    for (name, identity) in &config.identities {
-        if identity.limits.daily_api_share.is_some() || identity.limits.priority.is_some() {
-            tracing::warn!(identity = %name, "`daily_api_share` and `priority` are not held yet; the other limits are");
-        }
     }
     Ok(())
 }

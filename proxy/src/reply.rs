@@ -117,8 +117,10 @@ impl Refusal {
                 UnclearKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             },
             Self::Exceeded(_, exceeded) => match exceeded {
-                Exceeded::Rate { .. } | Exceeded::Concurrent { .. } => StatusCode::TOO_MANY_REQUESTS,
-                Exceeded::Spent(_) => StatusCode::FORBIDDEN,
+                Exceeded::Rate { .. } | Exceeded::Concurrent { .. } | Exceeded::MakesRoom { .. } => {
+                    StatusCode::TOO_MANY_REQUESTS
+                }
+                Exceeded::Spent(_) | Exceeded::Share { .. } => StatusCode::FORBIDDEN,
                 Exceeded::Unknown | Exceeded::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             },
             Self::Intake(IntakeError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -201,9 +203,11 @@ impl Refusal {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         let wait = match self {
-            Self::Exceeded(_, Exceeded::Rate { retry_after, .. }) | Self::NoCredential(_, retry_after) => {
-                *retry_after
-            }
+            Self::Exceeded(
+                _,
+                Exceeded::Rate { retry_after, .. } | Exceeded::MakesRoom { retry_after, .. },
+            )
+            | Self::NoCredential(_, retry_after) => *retry_after,
             Self::Exceeded(_, Exceeded::Concurrent { .. }) | Self::Intake(IntakeError::NoRoom) => {
                 Duration::from_secs(1)
             }

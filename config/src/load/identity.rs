@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::Known;
-use crate::config::{Authenticate, Config, Credential, Identity, Limits, Mode};
+use crate::config::{Authenticate, Config, Credential, Identity, Limits, Mode, Rated};
 use crate::problem::Report;
 use crate::raw::identity as raw;
 use crate::read::{At, ModeName, Name, PasswordHash, instead};
@@ -194,7 +194,10 @@ fn limits(raw: Option<Option<raw::Limits>>, report: &mut Report<'_>) -> Option<L
             "write `requests` too, or remove it",
         );
     }
+    let doors = raw.doors?.0.into_iter().map(|(door, rate)| (Rated::Door(door.value), rate.value));
+    let verbs = raw.verbs?.0.into_iter().map(|(verb, rate)| (Rated::Verb(verb.value), rate.value));
     Some(Limits {
+        rates: doors.chain(verbs).collect(),
         requests: raw.requests?.map(|rate| rate.value),
         burst: raw.burst?.map(|burst| burst.value),
         concurrent: raw.concurrent?.map(|concurrent| concurrent.value),

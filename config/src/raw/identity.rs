@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 use forcefield_policy::grant::FieldsSpec;
 use forcefield_policy::names::{FieldName, IdentityName, ObjectName};
+use forcefield_policy::request::{Api, Verb};
 use ipnet::IpNet;
 use jiff::civil::Date;
 use serde_json::{Value as Json, json};
@@ -197,15 +198,21 @@ record! {
         requests: Option<At<Rate>>,
         /// How many requests may come at once after a quiet time; the number in `requests` when absent.
         burst: Option<At<NonZeroU32>>,
+        /// How often it may call through single doors, beside `requests`: `{ bulk2: 10/m, query: 5/s }`, by the names
+        /// that `forcefield explain` gives as `api`.
+        doors: Table<Api, At<Rate>>,
+        /// How often it may ask for single verbs, beside `requests`: `{ delete: 1/s, describe: 60/h }`.
+        verbs: Table<Verb, At<Rate>>,
         /// How many requests may be under way at one time.
         concurrent: Option<At<NonZeroU32>>,
         /// How many rows it may read.
         rows: Option<At<Rows>>,
         /// How many bytes it may read.
         bytes: Option<At<Bytes>>,
-        /// Its share of the org's daily API calls, as Salesforce reports them.
+        /// Its share of the org's daily API calls, as Salesforce reports them, in any 24 hours.
         daily_api_share: Option<At<Percent>>,
-        /// Who is slowed first when the org nears its limit: lower numbers first.
+        /// Who is slowed first when the org has used four fifths of its daily API calls: lower numbers first; 100 when
+        /// absent.
         priority: Option<At<u8>>,
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use forcefield_policy::grant::Pattern;
 use forcefield_policy::id::RecordId;
 use forcefield_policy::names::{ApiVersions, FieldName, IdentityName, ObjectName};
-use forcefield_policy::request::Named;
+use forcefield_policy::request::{Api, Named, Verb};
 use forcefield_policy::soql::parse_condition;
 use serde_json::{Value as Json, json};
 
@@ -274,6 +274,33 @@ impl Leaf for WhenFull {
     fn schema() -> Json {
         json!({ "enum": ["block", "count"], "title": "`block` or `count`" })
     }
+}
+
+impl Leaf for Api {
+    fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
+        choice(scalar, &metered_doors().map(|door| (door.as_str(), door)).collect::<Vec<_>>())
+    }
+
+    fn schema() -> Json {
+        let names: Vec<_> = metered_doors().map(Self::as_str).collect();
+        json!({ "enum": names, "title": "a door" })
+    }
+}
+
+impl Leaf for Verb {
+    fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
+        choice(scalar, &Self::ALL.map(|verb| (verb.as_str(), verb)))
+    }
+
+    fn schema() -> Json {
+        json!({ "enum": Self::ALL.map(Self::as_str), "title": "a verb of `allow`" })
+    }
+}
+
+/// The doors whose requests go to the org: the others are answered here, or refused always.
+fn metered_doors() -> impl Iterator<Item = Api> {
+    let answered_here = [Api::OAuth, Api::Identity, Api::Web, Api::PubSub];
+    Api::ALL.iter().copied().filter(move |door| !answered_here.contains(door))
 }
 
 // === impl Name, AllowKey ===

@@ -209,7 +209,7 @@ fn show<T: DeserializeOwned + Serialize>(
 
 fn identities(all: &[IdentityStatus]) -> String {
     let mut rows = vec![
-        ["INTEGRATION", "STATE", "OPEN", "EXCHANGES", "REFUSED", "ROWS", "BYTES", "LAST REFUSAL"]
+        ["INTEGRATION", "STATE", "OPEN", "EXCHANGES", "REFUSED", "ROWS", "BYTES", "CALLS", "LAST REFUSAL"]
             .map(str::to_owned),
     ];
     for status in all {
@@ -222,6 +222,7 @@ fn identities(all: &[IdentityStatus]) -> String {
             status.refused.to_string(),
             spent(&status.rows),
             spent(&status.bytes),
+            spent(&status.calls),
             last.map_or_else(|| "-".to_owned(), |last| format!("{} {}", last.rule, last.at)),
         ]);
     }

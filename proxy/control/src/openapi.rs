@@ -109,7 +109,7 @@ fn schemas() -> Value {
             ("identity", text.clone()), ("org", text.clone()), ("owner", text.clone()), ("mode", text.clone()),
             ("in_flight", number.clone()), ("exchanges", number.clone()), ("refused", number.clone()),
             ("last_refusal", maybe(&reference("LastRefusal"))),
-            ("rows", reference("Spent")), ("bytes", reference("Spent")), ("restraints", list("Restraint")),
+            ("rows", reference("Spent")), ("bytes", reference("Spent")), ("calls", reference("Spent")), ("restraints", list("Restraint")),
         ], &[]),
         "LastRefusal": object(&[("at", moment.clone()), ("rule", text.clone())], &[]),
         "Spent": object(&[
@@ -196,6 +196,7 @@ mod tests {
             last_refusal: Some(last.clone()),
             rows: spent.clone(),
             bytes: spent.clone(),
+            calls: spent.clone(),
             restraints: vec![restraint.clone()],
         };
         let answer = wire::ActionAnswer {

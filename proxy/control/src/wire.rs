@@ -33,6 +33,8 @@ pub struct IdentityStatus {
     pub rows: Spent,
     /// Bytes of answers that it got.
     pub bytes: Spent,
+    /// API calls made for it; the budget is its share of the org's.
+    pub calls: Spent,
     /// What responders have put on it, oldest first.
     pub restraints: Vec<RestraintStatus>,
 }

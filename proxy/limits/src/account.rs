@@ -32,11 +32,12 @@ pub(crate) struct Books {
     pub(crate) told: bool,
 }
 
-/// Rows and bytes.
+/// Rows, bytes and calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
+    pub(crate) calls: u64,
 }
 
 /// What was spent, of everything that has a budget.
@@ -44,6 +45,9 @@ pub(crate) struct Amount {
 pub(crate) struct Sums {
     pub(crate) rows: Purse,
     pub(crate) bytes: Purse,
+    /// Requests sent to the org.
+    #[serde(default)]
+    pub(crate) calls: Purse,
     /// Rows by exported object, lower case.
     pub(crate) exports: BTreeMap<String, Purse>,
 }
@@ -94,6 +98,7 @@ impl Sums {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.rows.merge(&other.rows);
         self.bytes.merge(&other.bytes);
+        self.calls.merge(&other.calls);
         for (object, purse) in &other.exports {
             self.exports.entry(object.clone()).or_default().merge(purse);
         }

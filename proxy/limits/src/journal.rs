@@ -52,13 +52,15 @@ pub(crate) struct Ended {
 pub(crate) struct Line {
     rows: Newest,
     bytes: Newest,
+    #[serde(default)]
+    calls: Newest,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     exports: BTreeMap<String, Newest>,
 }
 
 /// The two newest buckets of each window of a purse: the number of the newest, its sum, and the sum before it, since
 /// a line may be written just after a bucket ended.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Newest {
     hour: (u64, u64, u64),
     day: (u64, u64, u64),
@@ -179,13 +181,19 @@ impl Ended {
 impl Line {
     fn of(sums: &Sums) -> Self {
         let exports = sums.exports.iter().map(|(object, purse)| (object.clone(), Newest::of(purse)));
-        Self { rows: Newest::of(&sums.rows), bytes: Newest::of(&sums.bytes), exports: exports.collect() }
+        Self {
+            rows: Newest::of(&sums.rows),
+            bytes: Newest::of(&sums.bytes),
+            calls: Newest::of(&sums.calls),
+            exports: exports.collect(),
+        }
     }
 
     /// Brings sums up to this line.
     pub(crate) fn replay(&self, sums: &mut Sums) {
         self.rows.replay(&mut sums.rows);
         self.bytes.replay(&mut sums.bytes);
+        self.calls.replay(&mut sums.calls);
         for (object, newest) in &self.exports {
             newest.replay(sums.exports.entry(object.clone()).or_default());
         }

@@ -8,6 +8,7 @@
 //! and, once per chunk of a large answer, one append to the journal of what was spent.
 
 mod account;
+mod allowance;
 mod handles;
 mod journal;
 mod json;

@@ -1,6 +1,6 @@
 //! The room's door: every identity's meter, the ledger, and the state that both live in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,9 +10,9 @@ use arc_swap::ArcSwap;
 use forcefield_config::config::Identity;
 use forcefield_policy::decision::Permit;
 use forcefield_policy::names::IdentityName;
-use forcefield_policy::request::Rows;
 use thiserror::Error;
 
+use crate::allowance::{Allowances, MakesRoom, priority};
 use crate::keeper::{Keeper, Order, Shared};
 use crate::ledger::Ledger;
 use crate::meter::{Exceeded, Lease, Meter, Spend};
@@ -25,6 +25,7 @@ use crate::time::Clock;
 pub struct Limits {
     meters: ArcSwap<HashMap<IdentityName, Arc<Meter>>>,
     shared: Arc<Shared>,
+    allowances: Allowances,
     ledger: Ledger,
     _keeper: Keeper,
 }
@@ -51,6 +52,7 @@ impl Limits {
         let (shared, keeper) = Shared::open(folder.to_owned(), lane(&clock), clock)?;
         let limits = Self {
             meters: ArcSwap::default(),
+            allowances: Allowances::default(),
             ledger: Ledger::new(Arc::clone(&shared)),
             shared,
             _keeper: keeper,
@@ -63,9 +65,17 @@ impl Limits {
     /// that did not change goes on where it was.
     pub fn reload(&self, identities: &BTreeMap<IdentityName, Identity>) {
         let before = self.meters.load();
+        let mut priorities = HashMap::<&str, BTreeSet<u8>>::new();
+        for identity in identities.values() {
+            priorities.entry(&identity.org).or_default().insert(priority(&identity.limits));
+        }
         let meter = |(name, identity): (&IdentityName, &Identity)| {
             let before = before.get(name).map(Arc::as_ref);
-            let meter = Meter::new(&self.shared, name, &identity.limits, &identity.exports, before);
+            let none = BTreeSet::new();
+            let peers = priorities.get(identity.org.as_str()).unwrap_or(&none);
+            let makes_room = MakesRoom::among(peers, &identity.limits);
+            let of_org = (self.allowances.of(&identity.org), makes_room);
+            let meter = Meter::new(&self.shared, identity, of_org, before);
             (name.clone(), Arc::new(meter))
         };
         self.meters.store(Arc::new(identities.iter().map(meter).collect()));
@@ -87,8 +97,14 @@ impl Limits {
                 objects.extend(reads.map(|(object, _)| object));
             }
         }
-        let rows = permit.answer().rows != Rows::None;
-        meter.admit(&self.shared, rows, objects.iter().map(String::as_str))
+        meter.admit(&self.shared, permit, objects.iter().map(String::as_str))
+    }
+
+    /// Takes up what an answer to an identity says of its org's API calls: the value of `Sforce-Limit-Info`.
+    pub fn reported(&self, identity: &IdentityName, text: &str) {
+        if let Some(meter) = self.meters.load().get(identity) {
+            meter.allowance().reported(text);
+        }
     }
 
     /// The ledger of cursors and jobs.

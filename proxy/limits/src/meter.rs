@@ -1,23 +1,21 @@
 //! One identity's limits as they are held: made when the configuration loads, asked by every request.
 
 mod lease;
+mod rate;
 mod refusal;
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::Duration;
 
-use forcefield_config::config::{Budget, Export, Limits as Configured, Rate, Window};
+use forcefield_config::config::{Budget, Export, Identity, Window};
 use forcefield_policy::names::{IdentityName, ObjectName};
-use governor::clock::Clock as _;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 
 use crate::account::Account;
+use crate::allowance::{Allowance, MakesRoom};
 use crate::keeper::Shared;
-use crate::time::Clock;
+use rate::RequestRate;
 
 pub use lease::Lease;
 pub use refusal::{Counted, Exceeded, Spent};
@@ -26,7 +24,9 @@ pub use refusal::{Counted, Exceeded, Spent};
 #[derive(Debug)]
 pub struct Meter {
     account: Arc<Account>,
-    rate: Option<RequestRate>,
+    /// That of all requests first.
+    rates: Vec<RequestRate>,
+    org: OfOrg,
     concurrent: Option<u32>,
     rows: Option<Budget>,
     bytes: Option<Budget>,
@@ -34,14 +34,16 @@ pub struct Meter {
     exports: HashMap<String, ExportBudget>,
 }
 
-/// How often an identity may call.
+/// What an identity may use of its org's API calls.
 #[derive(Debug)]
-struct RequestRate {
-    configured: (Rate, Option<NonZeroU32>),
-    limiter: Arc<Limiter>,
+pub(crate) struct OfOrg {
+    pub(crate) allowance: Arc<Allowance>,
+    pub(crate) makes_room: MakesRoom,
+    /// Held while it makes room.
+    slow: RequestRate,
+    /// In percent.
+    share: Option<f64>,
 }
-
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Duration>>;
 
 /// The rows of one object that may be exported.
 #[derive(Clone, Debug)]
@@ -66,6 +68,10 @@ pub struct Spend {
     pub rows_budget: Option<Budget>,
     /// The byte budget; `None` for no limit.
     pub bytes_budget: Option<Budget>,
+    /// API calls made for it in the last hour and in the last day.
+    pub calls: (u64, u64),
+    /// Its share of the org's calls; `None` for no limit.
+    pub calls_budget: Option<Budget>,
     /// Objects with an export budget: the rows exported in its window, and the budget.
     pub exports: Vec<(ObjectName, u64, Budget)>,
 }
@@ -76,32 +82,33 @@ impl Meter {
     /// The meter of an identity. An unchanged rate goes on where `before` was.
     pub(crate) fn new(
         shared: &Shared,
-        identity: &IdentityName,
-        limits: &Configured,
-        exports: &[Export],
+        identity: &Identity,
+        (allowance, makes_room): (Arc<Allowance>, MakesRoom),
         before: Option<&Self>,
     ) -> Self {
-        let rate = limits.requests.map(|rate| {
-            let configured = (rate, limits.burst);
-            let kept = before.and_then(|before| before.rate.as_ref());
-            match kept.filter(|kept| kept.configured == configured) {
-                Some(kept) => RequestRate { configured, limiter: Arc::clone(&kept.limiter) },
-                None => RequestRate::new(configured, shared.time.clock()),
-            }
-        });
+        let (limits, exports) = (&identity.limits, &identity.exports);
+        let known = before.map(|before| before.rates.as_slice()).unwrap_or_default();
+        let slow = before.map(|before| before.org.slow.clone());
+        let slow = slow.unwrap_or_else(|| RequestRate::slow(shared.time.clock()));
         let export = |export: &Export| {
             let key = export.object.as_str().to_ascii_lowercase();
             let rows = export.rows?;
             Some((key.clone(), ExportBudget { object: export.object.clone(), key, rows }))
         };
         Self {
-            account: shared.account(identity),
-            rate,
+            account: shared.account(&identity.name),
+            rates: RequestRate::all(limits, known, shared.time.clock()),
+            org: OfOrg { allowance, makes_room, slow, share: limits.daily_api_share },
             concurrent: limits.concurrent.map(NonZeroU32::get),
             rows: limits.rows,
             bytes: limits.bytes,
             exports: exports.iter().filter_map(export).collect(),
         }
+    }
+
+    /// The API calls of its org.
+    pub(crate) fn allowance(&self) -> &Allowance {
+        &self.org.allowance
     }
 
     /// Whether exports of any object are counted.
@@ -115,6 +122,7 @@ impl Meter {
         let books = &mut *books;
         let rows = both(&mut books.own.rows, &mut books.others.rows, now);
         let bytes = both(&mut books.own.bytes, &mut books.others.bytes, now);
+        let calls = both(&mut books.own.calls, &mut books.others.calls, now);
         let mut exports: Vec<_> = self
             .exports
             .values()
@@ -137,6 +145,11 @@ impl Meter {
             bytes,
             rows_budget: self.rows,
             bytes_budget: self.bytes,
+            calls,
+            calls_budget: self.org.share.and_then(|percent| {
+                let amount = NonZeroU64::new(self.org.allowance.share(percent))?;
+                Some(Budget { amount, window: Window::Day })
+            }),
             exports,
         }
     }
@@ -172,23 +185,4 @@ fn both(own: &mut crate::account::Purse, others: &mut crate::account::Purse, now
         own.hour.total(now).saturating_add(others.hour.total(now)),
         own.day.total(now).saturating_add(others.day.total(now)),
     )
-}
-
-// === impl RequestRate ===
-
-impl RequestRate {
-    fn new(configured: (Rate, Option<NonZeroU32>), clock: &Clock) -> Self {
-        let (rate, burst) = configured;
-        let each = (rate.per / rate.requests.get()).max(Duration::from_nanos(1));
-        let quota = Quota::with_period(each).unwrap_or(Quota::per_second(NonZeroU32::MIN));
-        let quota = quota.allow_burst(burst.unwrap_or(rate.requests));
-        Self { configured, limiter: Arc::new(Limiter::direct_with_clock(quota, clock.clone())) }
-    }
-
-    fn check(&self) -> Result<(), Exceeded> {
-        self.limiter.check().map_err(|until| Exceeded::Rate {
-            requests: self.configured.0,
-            retry_after: until.wait_time_from(self.limiter.clock().now()),
-        })
-    }
 }

@@ -144,6 +144,7 @@ impl Running for Steering {
                         .map(|(at, rule)| wire::LastRefusal { at, rule: rule.to_owned() }),
                     rows: spent(spend.rows, spend.rows_budget),
                     bytes: spent(spend.bytes, spend.bytes_budget),
+                    calls: spent(spend.calls, spend.calls_budget),
                     restraints: Vec::new(),
                 })
             })

@@ -99,7 +99,11 @@ impl Service {
         let key =
             LaneKey { org: member.org.name.clone(), identity: member.identity.name.as_str().to_owned() };
         let outgoing = Outgoing { method, target: permit.target().to_owned(), headers, body };
-        self.upstream.send(&key, outgoing).await
+        let answer = self.upstream.send(&key, outgoing).await?;
+        if let Some(told) = answer.headers().get("sforce-limit-info").and_then(|value| value.to_str().ok()) {
+            self.limits.reported(&member.identity.name, told);
+        }
+        Ok(answer)
     }
 
     /// An answer whose session may have been refused in its body: SOAP says so in a fault with status 500, Bulk 1.0 in

@@ -7,13 +7,15 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use forcefield_config::config::{Budget, Credential, Export, Limits as Configured, Mode, Rate, Window};
+use forcefield_config::config::{
+    Budget, Credential, Export, Limits as Configured, Mode, Rate, Rated, Window,
+};
 use forcefield_config::secret::SecretRef;
 use forcefield_policy::decision::decide;
 use forcefield_policy::grant::{AllowSpec, Enforcement, FieldsSpec, Grants, GrantsSpec};
 use forcefield_policy::names::{ApiVersion, ApiVersions, ObjectName};
 use forcefield_policy::request::{
-    Access, Answer, Api, Body, Draft, Handle, HandleKind, HandleUse, Method, Needs, Operation, Request,
+    Access, Answer, Api, Body, Draft, Handle, HandleKind, HandleUse, Method, Needs, Operation, Request, Rows,
     Template, Verb, What,
 };
 use forcefield_policy::schema::Schema;
@@ -172,6 +174,81 @@ fn a_spent_rate_refills_with_time() {
     world.pass(Duration::from_secs(30));
     assert!(admit(&limits).is_ok());
     assert!(admit(&limits).is_err());
+}
+
+#[test]
+fn a_rate_of_one_door_or_verb_holds_for_it_alone() {
+    let world = World::new();
+    let slow = Rate { requests: NonZeroU32::MIN, per: Duration::from_secs(60) };
+    let (door, verb) = (Rated::Door(Api::Query), Rated::Verb(Verb::Delete));
+    for (of, held, message) in [
+        (door, true, "sends more than its 1 requests per minute through `query`"),
+        (Rated::Door(Api::Bulk2), false, ""),
+        (Rated::Verb(Verb::Read), true, "sends more than its 1 requests per minute that read"),
+        (verb, false, ""),
+    ] {
+        let limits = world.open(Configured { rates: vec![(of, slow)], ..Configured::default() });
+        drop(admit(&limits).unwrap());
+        match admit(&limits) {
+            Err(refused) if held => assert_eq!(refused.to_string(), message),
+            second => assert!(second.is_ok() && !held, "{of:?}: {second:?}"),
+        }
+        limits.reload(&identities(Configured { rates: vec![(of, slow)], ..Configured::default() }));
+        assert_eq!(admit(&limits).is_err(), held, "a reload gives nothing back");
+    }
+}
+
+#[test]
+fn a_share_of_the_orgs_calls_is_held_over_a_restart() {
+    let world = World::new();
+    let share = || Configured { daily_api_share: Some(1.0), ..Configured::default() };
+    let limits = world.open(share());
+    limits.reported(&drift(), "api-usage=18/300");
+    for _ in 0..3 {
+        drop(admit(&limits).unwrap());
+    }
+    let refused = admit(&limits).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "has made its 3 of the org's 300 API calls of 24 hours; more from 2026-09-22T14:24:00Z"
+    );
+    drop(limits);
+    let limits = world.open(share());
+    limits.reported(&drift(), "api-usage=18/300");
+    assert!(admit(&limits).is_err(), "what was called before a restart was called");
+    limits.reported(&drift(), "api-usage=18/400");
+    assert!(admit(&limits).is_ok(), "a larger allowance has a larger share");
+    world.pass(25 * HOUR);
+    assert!(admit(&limits).is_ok());
+}
+
+#[test]
+fn the_lowest_priority_makes_room_when_the_org_is_short() {
+    let world = World::new();
+    let limits = world.open(Configured { priority: Some(1), ..Configured::default() });
+    let mut both = identities(Configured { priority: Some(1), ..Configured::default() });
+    let first = IdentityName::try_from("first").unwrap();
+    let mut important = both[&drift()].clone();
+    (important.name, important.limits.priority) = (first.clone(), Some(9));
+    both.insert(first.clone(), important);
+    limits.reload(&both);
+    let read = || permit(Rows::JsonRecords, false);
+    limits.reported(&drift(), "api-usage=79/100");
+    for _ in 0..3 {
+        drop(admit(&limits).unwrap());
+    }
+    limits.reported(&drift(), "api-usage=80/100");
+    drop(admit(&limits).unwrap());
+    let refused = admit(&limits).unwrap_err();
+    assert!(
+        matches!(refused, Exceeded::MakesRoom { used: 80, most: 100, retry_after } if retry_after == Duration::from_secs(10)),
+        "{refused:?}"
+    );
+    assert!(limits.admit(&first, &read()).is_ok(), "the highest priority goes on");
+    world.pass(Duration::from_secs(10));
+    assert!(admit(&limits).is_ok());
+    limits.reported(&drift(), "api-usage=10/100");
+    assert!(admit(&limits).is_ok() && admit(&limits).is_ok());
 }
 
 #[test]

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forcefield_config::config::Budget;
+use forcefield_policy::decision::Permit;
+use forcefield_policy::request::Rows;
 
-use super::{Counted, Exceeded, ExportBudget, Meter, Spent};
+use super::{Counted, Exceeded, ExportBudget, Meter, OfOrg, Spent};
 use crate::account::{Amount, Books};
 use crate::keeper::{Order, Shared};
 
@@ -27,25 +29,56 @@ const BYTES_AT_ONCE: u64 = 64 << 10;
 // === impl Meter ===
 
 impl Meter {
-    /// Lets a request in. `rows` says whether its answer has rows, `objects` which exported objects they count for.
+    /// Lets a permitted request in. `objects` are the exported objects that its rows count for.
     pub(crate) fn admit<'a>(
         self: &Arc<Self>,
         shared: &Arc<Shared>,
-        rows: bool,
+        permit: &Permit,
         objects: impl Iterator<Item = &'a str>,
     ) -> Result<Lease, Exceeded> {
         if !shared.is_writable() {
             return Err(Exceeded::Unavailable);
         }
-        self.rate.as_ref().map_or(Ok(()), super::RequestRate::check)?;
+        for rate in self.rates.iter().filter(|rate| rate.holds(permit)) {
+            rate.take().map_err(|retry_after| rate.exceeded(retry_after))?;
+        }
+        self.org.make_room()?;
+        let rows = permit.answer().rows != Rows::None;
         let mut exports: Vec<ExportBudget> =
             objects.filter_map(|object| self.exports.get(&object.to_ascii_lowercase()).cloned()).collect();
         exports.sort_by(|one, other| one.key.cmp(&other.key));
         exports.dedup_by(|one, other| one.key == other.key);
-        let one = Amount { rows: u64::from(rows || !exports.is_empty()), bytes: 1 };
-        self.fits(shared, &mut self.account.books(), &exports, one)?;
+        let one = Amount { rows: u64::from(rows || !exports.is_empty()), bytes: 1, calls: 1 };
+        let mut books = self.account.books();
+        self.fits(shared, &mut books, &exports, one)?;
+        self.has_calls(shared, &mut books)?;
         self.account.enter(self.concurrent).map_err(|limit| Exceeded::Concurrent { limit })?;
+        books.own.calls.add(shared.time.now(), 1);
+        books.unwritten.calls = books.unwritten.calls.saturating_add(1);
+        self.tell(shared, &mut books);
+        drop(books);
         Ok(Lease { shared: Arc::clone(shared), meter: Arc::clone(self), exports, counted: Amount::default() })
+    }
+
+    /// Whether its share of the org's API calls has one more.
+    fn has_calls(&self, shared: &Shared, books: &mut Books) -> Result<(), Exceeded> {
+        let Some(percent) = self.org.share else { return Ok(()) };
+        let (share, now) = (self.org.allowance.share(percent), shared.time.now());
+        let made = books.own.calls.day.total(now).saturating_add(books.others.calls.day.total(now));
+        if made < share {
+            return Ok(());
+        }
+        let renews = [&books.own, &books.others].map(|sums| sums.calls.day.renews());
+        let renews = renews.into_iter().flatten().min().unwrap_or(now);
+        let (_, most) = self.org.allowance.calls();
+        Err(Exceeded::Share { share, most, renews_at: shared.time.on_the_wall(renews) })
+    }
+
+    /// Tells the keeper that there is something to write, unless it knows.
+    fn tell(&self, shared: &Shared, books: &mut Books) {
+        if !books.told {
+            books.told = shared.order(Order::Spent(Arc::clone(&self.account)));
+        }
     }
 
     /// Whether so much more may be spent now.
@@ -73,6 +106,19 @@ impl Meter {
     }
 }
 
+// === impl OfOrg ===
+
+impl OfOrg {
+    /// Slows an identity that makes room for others.
+    fn make_room(&self) -> Result<(), Exceeded> {
+        if !self.makes_room.now(&self.allowance) {
+            return Ok(());
+        }
+        let (used, most) = self.allowance.calls();
+        self.slow.take().map_err(|retry_after| Exceeded::MakesRoom { used, most, retry_after })
+    }
+}
+
 // === impl Lease ===
 
 impl Lease {
@@ -81,7 +127,7 @@ impl Lease {
     /// # Errors
     /// It is more than is left of a budget: nothing of it was counted, and nothing of it may go on.
     pub fn count(&mut self, rows: u64, bytes: u64) -> Result<(), Spent> {
-        let more = Amount { rows, bytes };
+        let more = Amount { rows, bytes, calls: 0 };
         let mut books = self.meter.account.books();
         let books = &mut *books;
         self.meter.fits(&self.shared, books, &self.exports, more)?;
@@ -97,9 +143,7 @@ impl Lease {
             let written = self.shared.journal.append(&self.meter.account.identity, books);
             let _ = written.map_err(|error| self.shared.failed(&error));
         }
-        if !books.told {
-            books.told = self.shared.order(Order::Spent(Arc::clone(&self.meter.account)));
-        }
+        self.meter.tell(&self.shared, books);
         Ok(())
     }
 
@@ -109,7 +153,7 @@ impl Lease {
     /// # Errors
     /// It does not: the answer must not begin.
     pub fn expect(&self, rows: u64) -> Result<(), Spent> {
-        let more = Amount { rows, bytes: 0 };
+        let more = Amount { rows, bytes: 0, calls: 0 };
         self.meter.fits(&self.shared, &mut self.meter.account.books(), &self.exports, more)
     }
 
@@ -159,7 +203,11 @@ impl std::fmt::Debug for Lease {
 
 impl Amount {
     fn plus(self, more: Self) -> Self {
-        Self { rows: self.rows.saturating_add(more.rows), bytes: self.bytes.saturating_add(more.bytes) }
+        Self {
+            rows: self.rows.saturating_add(more.rows),
+            bytes: self.bytes.saturating_add(more.bytes),
+            calls: self.calls.saturating_add(more.calls),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use forcefield_config::config::{Budget, Rate, Window};
+use forcefield_config::config::{Budget, Rate, Rated, Window};
 use forcefield_policy::names::ObjectName;
 use jiff::Timestamp;
 use thiserror::Error;
@@ -11,8 +11,10 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Exceeded {
     /// It calls too often: 429 with `Retry-After`.
-    #[error("sends more than its {} requests per {}", .requests.requests, period(.requests.per))]
+    #[error("sends more than its {} requests per {}{}", .requests.requests, period(.requests.per), what(.of))]
     Rate {
+        /// Which requests; `None` for all.
+        of: Option<Rated>,
         /// What it may.
         requests: Rate,
         /// When the next request is let in.
@@ -27,6 +29,28 @@ pub enum Exceeded {
     /// A budget is spent: 403.
     #[error(transparent)]
     Spent(#[from] Spent),
+    /// Its share of the org's daily API calls is used: 403.
+    #[error("has made its {share} of the org's {most} API calls of 24 hours; more from {renews_at}")]
+    Share {
+        /// The calls that it may make in 24 hours.
+        share: u64,
+        /// Those that the org has.
+        most: u64,
+        /// When the first of them come back.
+        renews_at: Timestamp,
+    },
+    /// The org is short of API calls, and others go first: 429 with `Retry-After`.
+    #[error(
+        "goes slower while {used} of the org's {most} API calls of 24 hours are used: those of a higher priority go first"
+    )]
+    MakesRoom {
+        /// The calls that are used, by everybody.
+        used: u64,
+        /// Those that the org has.
+        most: u64,
+        /// When the next request is let in.
+        retry_after: Duration,
+    },
     /// Its limits are not known: 503.
     #[error("has no limits here; the configuration does not name it")]
     Unknown,
@@ -69,6 +93,14 @@ fn share(counted: &Counted, budget: &Budget) -> String {
         Counted::Rows => format!("its {} rows of {when}", budget.amount),
         Counted::Bytes => format!("its {} bytes of {when}", budget.amount),
         Counted::Export(object) => format!("its {} exported rows of {object} of {when}", budget.amount),
+    }
+}
+
+fn what(of: &Option<Rated>) -> String {
+    match of {
+        None => String::new(),
+        Some(Rated::Door(door)) => format!(" through `{door}`"),
+        Some(Rated::Verb(verb)) => format!(" that {verb}"),
     }
 }
 
