@@ -7,7 +7,8 @@ mod own;
 mod restrained;
 mod send;
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use forcefield_audit::{Outcome, Proof};
@@ -150,13 +151,13 @@ impl Service {
             record.door = Some(asked.api);
             record.operations = asked.operations.iter().collect();
         });
-        let origins = self.origins(&member, &asked)?;
+        let origins = self.origins(&member, &asked).await?;
         let permit = decide(&member.grants, asked, &origins); // may it, and in which form
         let permit = permit.map_err(|denial| Refusal::Denied(member.identity.name.clone(), denial))?;
         exchange.permitted(&permit);
         let export = Export::of(&peer, &member, &permit, &origins);
         export.as_ref().map_or(Ok(()), |export| export.check(&live))?; // exports go to named places only
-        let lease = self.limits.admit(&member.identity.name, &permit); // has it budget left
+        let lease = self.limits.admit(&member.identity.name, &permit, &origins); // has it budget left
         let lease = lease.map_err(|exceeded| Refusal::Exceeded(member.identity.name.clone(), exceeded))?;
         let whose = (exchange.id(), &member.identity.name);
         let mut presence = self.presences.enter(whose, &permit, &arrival.peer, admitted);
@@ -212,10 +213,13 @@ impl Service {
     }
 
     /// What the ledger holds for the handles that a request names.
-    fn origins(&self, member: &Member, asked: &Asked) -> Result<Vec<Option<Origin>>, Refusal> {
-        let look_up = |handle: &Handle| self.limits.ledger().look_up(&member.identity.name, handle);
-        let origins: Result<Vec<_>, _> = asked.handles().map(look_up).collect();
-        origins.map_err(|_| Refusal::Unavailable("the ledger of cursors and jobs cannot be read at present"))
+    async fn origins(&self, member: &Member, asked: &Asked) -> Result<Vec<Option<Origin>>, Refusal> {
+        let mut origins = Vec::new();
+        for handle in asked.handles() {
+            let origin = self.limits.ledger().look_up(&member.identity.name, handle).await;
+            origins.push(origin.map_err(|_| Refusal::Unavailable(UNREAD))?);
+        }
+        Ok(origins)
     }
 
     /// Makes of Salesforce's answer what the client may have of it.
@@ -248,13 +252,14 @@ impl Service {
         }
         let rows = if success { plan.rows } else { Rows::None };
         let text = is_text(&content_type);
+        let issues = match plan.issues.filter(|_| success) {
+            Some(kind) => Some(self.issues(member, &permit, kind, &content_type).await?),
+            None => None,
+        };
         let mut passing = Passing {
             lease,
             counter: RowCounter::new(rows),
-            issues: plan
-                .issues
-                .filter(|_| success)
-                .map(|kind| self.issues(member, &permit, kind, &content_type)),
+            issues,
             watch: None,
             rewriter: text.then(|| Rewriter::new(orgs.iter().map(String::as_str), base)),
         };
@@ -282,22 +287,27 @@ impl Service {
         Ok(Reply { head, body, passing: Some(passing), exact, presence: None })
     }
 
-    fn issues(&self, member: &Member, permit: &Permit, kind: HandleKind, content_type: &str) -> Issues {
+    async fn issues(
+        &self,
+        member: &Member,
+        permit: &Permit,
+        kind: HandleKind,
+        content_type: &str,
+    ) -> Result<Issues, Refusal> {
         let format = if content_type.contains("xml") { Format::Xml } else { Format::Json };
-        Issues {
+        Ok(Issues {
             scanner: HandleScanner::new(kind, format),
             ledger: self.limits.ledger().clone(),
             identity: member.identity.name.clone(),
-            origin: self.origin_of(member, permit),
-        }
+            origin: self.origin_of(member, permit).await?,
+        })
     }
 
     /// What a handle in the answer reads: what the request reads, or, for the next page, what the first page read.
-    fn origin_of(&self, member: &Member, permit: &Permit) -> Origin {
-        let page = permit.handles().first();
-        let known =
-            page.and_then(|handle| self.limits.ledger().look_up(&member.identity.name, handle).ok()?);
-        known.unwrap_or_else(|| permit.origin())
+    async fn origin_of(&self, member: &Member, permit: &Permit) -> Result<Origin, Refusal> {
+        let Some(page) = permit.handles().first() else { return Ok(permit.origin()) };
+        let known = self.limits.ledger().look_up(&member.identity.name, page).await;
+        Ok(known.map_err(|_| Refusal::Unavailable(UNREAD))?.unwrap_or_else(|| permit.origin()))
     }
 
     /// Adds a query to what its Bulk 1.0 job reads, so that results are decided on it. Before it is sent: an answer that
@@ -329,18 +339,34 @@ impl Service {
     ) -> Result<Vec<u8>, Refusal> {
         let read = Limited::new(body, cut::LIMIT).collect().await;
         let bytes = read.map_err(|error| Refusal::NotPassed(error.to_string()))?.to_bytes();
-        let own = |id: &str| self.owns(member, id);
-        let keep = Keep { grants: &member.grants, own: &own };
-        cut::cut(what, &keep, content_type, &bytes).map_err(|error| Refusal::NotPassed(error.to_string()))
+        let cut = |own: &dyn Fn(&str) -> bool| {
+            let keep = Keep { grants: &member.grants, own };
+            cut::cut(what, &keep, content_type, &bytes).map_err(|error| Refusal::NotPassed(error.to_string()))
+        };
+        if what != Cut::Jobs {
+            return cut(&|_| false);
+        }
+        let named = Mutex::new(BTreeSet::new());
+        cut(&|id| named.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned()))?;
+        let own = self.own_jobs(member, named.into_inner().unwrap_or_else(PoisonError::into_inner)).await?;
+        cut(&|id| own.contains(id))
     }
 
-    /// Whether a job of any kind is the integration's own.
-    fn owns(&self, member: &Member, id: &str) -> bool {
-        let Some(id) = forcefield_policy::id::RecordId::parse(id) else { return false };
-        [HandleKind::QueryJob, HandleKind::IngestJob, HandleKind::ClassicJob].into_iter().any(|kind| {
-            let handle = Handle::job(kind, id, HandleUse::Status);
-            matches!(self.limits.ledger().look_up(&member.identity.name, &handle), Ok(Some(_)))
-        })
+    /// Those of some jobs, of any kind, that are the integration's own.
+    async fn own_jobs(&self, member: &Member, ids: BTreeSet<String>) -> Result<BTreeSet<String>, Refusal> {
+        let mut own = BTreeSet::new();
+        for text in ids {
+            let Some(id) = forcefield_policy::id::RecordId::parse(&text) else { continue };
+            for kind in [HandleKind::QueryJob, HandleKind::IngestJob, HandleKind::ClassicJob] {
+                let handle = Handle::job(kind, id, HandleUse::Status);
+                let found = self.limits.ledger().look_up(&member.identity.name, &handle).await;
+                if found.map_err(|_| Refusal::Unavailable(UNREAD))?.is_some() {
+                    own.insert(text);
+                    break;
+                }
+            }
+        }
+        Ok(own)
     }
 }
 
@@ -508,3 +534,4 @@ impl Reply {
 }
 
 const LEDGER: &str = "the ledger of cursors and jobs cannot be written at present";
+const UNREAD: &str = "the ledger of cursors and jobs cannot be read at present";

@@ -105,28 +105,24 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let Issued { key, offset } = issued;
         let now = self.0.time.now();
-        if let Some(kept) = self.kept(&key)? {
+        if let Some(kept) = self.kept(&key).await? {
             kept.owned_by(identity)?;
             if kept.deferred.is_none() && kept.origin == origin && kept.accepts(offset) {
                 return Ok(());
             }
         }
-        let identity = identity.clone();
-        self.change(move |tables| {
-            let mut kept = match get(tables, &key)? {
-                Some(kept) if !kept.is_over(now) => {
+        let (identity, lifetime) = (identity.clone(), lifetime(key.kind));
+        self.edit(key, move |kept| {
+            let mut kept = match kept {
+                Some(kept) => {
                     kept.owned_by(&identity)?;
                     kept
                 }
-                over => {
-                    over.map_or(Ok(()), |over| remove(tables, &key, &over))?;
-                    make_room(tables, &identity, key.kind)?;
-                    Kept::new(&identity, now, lifetime(key.kind))
-                }
+                None => Kept::new(&identity, now, lifetime),
             };
-            kept.origin = origin;
+            kept.origin = origin.clone();
             kept.issue(offset);
-            put(tables, &key, &kept)
+            Ok(Some(kept))
         })
         .await
     }
@@ -136,8 +132,12 @@ impl Ledger {
     ///
     /// # Errors
     /// The store cannot be read: the request must be refused.
-    pub fn look_up(&self, identity: &IdentityName, handle: &Handle) -> Result<Option<Origin>, LedgerError> {
-        let kept = self.kept(&HandleKey::from(handle))?;
+    pub async fn look_up(
+        &self,
+        identity: &IdentityName,
+        handle: &Handle,
+    ) -> Result<Option<Origin>, LedgerError> {
+        let kept = self.kept(&HandleKey::from(handle)).await?;
         let own = kept.filter(|kept| kept.owned_by(identity).is_ok() && kept.deferred.is_none());
         Ok(own.filter(|kept| kept.accepts(handle.offset)).map(|kept| kept.origin))
     }
@@ -146,8 +146,8 @@ impl Ledger {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn owner(&self, key: &HandleKey) -> Result<Option<IdentityName>, LedgerError> {
-        Ok(self.kept(key)?.and_then(|kept| IdentityName::try_from(&*kept.identity).ok()))
+    pub async fn owner(&self, key: &HandleKey) -> Result<Option<IdentityName>, LedgerError> {
+        Ok(self.kept(key).await?.and_then(|kept| IdentityName::try_from(&*kept.identity).ok()))
     }
 
     /// Adds to what a handle reads: a Bulk 1.0 query job learns its SOQL from its batches. Durable when this returns.
@@ -160,18 +160,14 @@ impl Ledger {
         key: HandleKey,
         reads: Vec<(String, Vec<String>)>,
     ) -> Result<(), LedgerError> {
-        self.update(identity, key, move |_, _, kept| {
-            entry::add_reads(&mut kept.origin.reads, reads);
-            Ok(())
-        })
-        .await
+        self.update(identity, key, move |kept| entry::add_reads(&mut kept.origin.reads, reads.clone())).await
     }
 
     /// The handles of one kind that an identity has, oldest first, those deleted and kept as evidence included.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn list(&self, identity: &IdentityName, kind: HandleKind) -> Result<Vec<Entry>, LedgerError> {
+    pub async fn list(&self, identity: &IdentityName, kind: HandleKind) -> Result<Vec<Entry>, LedgerError> {
         let (tag, now) = (tag(kind), self.0.time.now());
         let read = self.0.store.read()?;
         let (owned, handles) = (read.open_table(OWNED)?, read.open_table(HANDLES)?);
@@ -196,10 +192,9 @@ impl Ledger {
     /// [`LedgerError::Unknown`] and [`LedgerError::Foreign`].
     pub async fn delete(&self, identity: &IdentityName, key: HandleKey) -> Result<(), LedgerError> {
         let identity = identity.clone();
-        self.change(move |tables| {
-            let kept = get(tables, &key)?.ok_or(LedgerError::Unknown)?;
-            kept.owned_by(&identity)?;
-            remove(tables, &key, &kept)
+        self.edit(key, move |kept| {
+            kept.ok_or(LedgerError::Unknown)?.owned_by(&identity)?;
+            Ok(None)
         })
         .await
     }
@@ -216,11 +211,9 @@ impl Ledger {
         evidence: Duration,
     ) -> Result<(), LedgerError> {
         let until = self.0.time.now() + evidence;
-        self.update(identity, key, move |tables, key, kept| {
-            tables.deferred.insert((until.as_secs(), tag(key.kind), &*key.id), ())?;
+        self.update(identity, key, move |kept| {
             kept.deferred = Some(until.as_secs());
             kept.expires = kept.expires.max((until + DEFERRED_LIVE).as_secs());
-            Ok(())
         })
         .await
     }
@@ -229,7 +222,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub fn due(&self) -> Result<Vec<Entry>, LedgerError> {
+    pub async fn due(&self) -> Result<Vec<Entry>, LedgerError> {
         let now = self.0.time.now().as_secs();
         let read = self.0.store.read()?;
         let (deferred, handles) = (read.open_table(DEFERRED)?, read.open_table(HANDLES)?);
@@ -246,7 +239,7 @@ impl Ledger {
     }
 
     /// What is kept and not over.
-    fn kept(&self, key: &HandleKey) -> Result<Option<Kept>, LedgerError> {
+    async fn kept(&self, key: &HandleKey) -> Result<Option<Kept>, LedgerError> {
         let handles = self.0.store.read()?.open_table(HANDLES)?;
         let Some(value) = handles.get((tag(key.kind), &*key.id))? else { return Ok(None) };
         let kept: Kept = serde_json::from_slice(value.value())?;
@@ -258,16 +251,36 @@ impl Ledger {
         &self,
         identity: &IdentityName,
         key: HandleKey,
-        change: impl FnOnce(&mut Tables<'_>, &HandleKey, &mut Kept) -> Result<(), LedgerError> + Send + 'static,
+        change: impl Fn(&mut Kept) + Send + Sync + 'static,
     ) -> Result<(), LedgerError> {
-        let (identity, now) = (identity.clone(), self.0.time.now());
-        self.change(move |tables| {
-            let live = |kept: &Kept| !kept.is_over(now) && kept.deferred.is_none();
-            let mut kept = get(tables, &key)?.filter(live).ok_or(LedgerError::Unknown)?;
+        let identity = identity.clone();
+        self.edit(key, move |kept| {
+            let mut kept = kept.filter(|kept| kept.deferred.is_none()).ok_or(LedgerError::Unknown)?;
             kept.owned_by(&identity)?;
-            remove(tables, &key, &kept)?;
-            change(tables, &key, &mut kept)?;
-            put(tables, &key, &kept)
+            change(&mut kept);
+            Ok(Some(kept))
+        })
+        .await
+    }
+
+    /// Makes of an entry that is not over, or of none, what it is to be: `None` for gone. Durable when this returns.
+    async fn edit(
+        &self,
+        key: HandleKey,
+        edit: impl Fn(Option<Kept>) -> Result<Option<Kept>, LedgerError> + Send + Sync + 'static,
+    ) -> Result<(), LedgerError> {
+        let now = self.0.time.now();
+        self.change(move |tables| {
+            let before = get(tables, &key)?;
+            let after = edit(before.clone().filter(|kept| !kept.is_over(now)))?;
+            if let Some(before) = &before {
+                remove(tables, &key, before)?;
+            }
+            let Some(after) = after else { return Ok(()) };
+            if before.is_none_or(|before| before.is_over(now)) {
+                make_room(tables, &after.identity, key.kind)?;
+            }
+            put(tables, &key, &after)
         })
         .await
     }
@@ -313,15 +326,15 @@ fn lifetime(kind: HandleKind) -> Duration {
 }
 
 /// Makes sure that one more handle may be kept for an identity.
-fn make_room(tables: &mut Tables<'_>, identity: &IdentityName, kind: HandleKind) -> Result<(), LedgerError> {
-    let count = tables.counts.get((identity.as_str(), tag(kind)))?.map_or(0, |count| count.value());
+fn make_room(tables: &mut Tables<'_>, identity: &str, kind: HandleKind) -> Result<(), LedgerError> {
+    let count = tables.counts.get((identity, tag(kind)))?.map_or(0, |count| count.value());
     if kind != HandleKind::Locator {
         return if count < MOST_JOBS { Ok(()) } else { Err(LedgerError::Full) };
     }
     if count < MOST_LOCATORS {
         return Ok(());
     }
-    let oldest = tables.owned.range((identity.as_str(), tag(kind), 0, "")..)?.next().transpose()?;
+    let oldest = tables.owned.range((identity, tag(kind), 0, "")..)?.next().transpose()?;
     let oldest = oldest.map(|(key, _)| HandleKey { kind, id: key.value().3.into() });
     match oldest {
         Some(key) => match get(tables, &key)? {
@@ -337,16 +350,17 @@ fn get(tables: &Tables<'_>, key: &HandleKey) -> Result<Option<Kept>, LedgerError
     Ok(value.map(|value| serde_json::from_slice(value.value())).transpose()?)
 }
 
-/// Writes an entry and what finds it. One that is there already must have the same expiry, or be removed before.
+/// Writes an entry that is not there, and what finds it.
 fn put(tables: &mut Tables<'_>, key: &HandleKey, kept: &Kept) -> Result<(), LedgerError> {
     let (tag, id) = (tag(key.kind), &*key.id);
-    let known = tables.handles.insert((tag, id), serde_json::to_vec(kept)?.as_slice())?.is_some();
+    tables.handles.insert((tag, id), serde_json::to_vec(kept)?.as_slice())?;
     tables.owned.insert((&*kept.identity, tag, kept.expires, id), ())?;
     tables.expiry.insert((kept.expires, tag, id), ())?;
-    if !known {
-        let count = tables.counts.get((&*kept.identity, tag))?.map_or(0, |count| count.value());
-        tables.counts.insert((&*kept.identity, tag), count + 1)?;
+    if let Some(until) = kept.deferred {
+        tables.deferred.insert((until, tag, id), ())?;
     }
+    let count = tables.counts.get((&*kept.identity, tag))?.map_or(0, |count| count.value());
+    tables.counts.insert((&*kept.identity, tag), count + 1)?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use forcefield_config::config::Identity;
 use forcefield_policy::decision::Permit;
 use forcefield_policy::names::IdentityName;
+use forcefield_policy::request::Origin;
 use thiserror::Error;
 
 use crate::allowance::{Allowances, MakesRoom, priority};
@@ -81,23 +82,25 @@ impl Limits {
         self.meters.store(Arc::new(identities.iter().map(meter).collect()));
     }
 
-    /// Lets a permitted request in.
+    /// Lets a permitted request in. `origins` is what the ledger holds for the handles that it names.
     ///
     /// # Errors
     /// It comes too fast, too many are under way, or a budget that its answer counts against is spent.
-    pub fn admit(&self, identity: &IdentityName, permit: &Permit) -> Result<Lease, Exceeded> {
+    pub fn admit(
+        &self,
+        identity: &IdentityName,
+        permit: &Permit,
+        origins: &[Option<Origin>],
+    ) -> Result<Lease, Exceeded> {
         let meters = self.meters.load();
         let meter = meters.get(identity).ok_or(Exceeded::Unknown)?;
-        let mut objects = Vec::new();
-        if permit.is_export() && meter.counts_exports() {
-            objects.extend_from_slice(&permit.reading().objects);
-            for handle in permit.handles() {
-                let origin = self.ledger.look_up(identity, handle).map_err(|_| Exceeded::Unavailable)?;
-                let reads = origin.into_iter().flat_map(|origin| origin.reads);
-                objects.extend(reads.map(|(object, _)| object));
-            }
+        let mut objects: Vec<&str> = Vec::new();
+        if permit.is_export() {
+            objects.extend(permit.reading().objects.iter().map(String::as_str));
+            let reads = origins.iter().flatten().flat_map(|origin| &origin.reads);
+            objects.extend(reads.map(|(object, _)| object.as_str()));
         }
-        meter.admit(&self.shared, permit, objects.iter().map(String::as_str))
+        meter.admit(&self.shared, permit, objects.into_iter())
     }
 
     /// Takes up what an answer to an identity says of its org's API calls: the value of `Sforce-Limit-Info`.

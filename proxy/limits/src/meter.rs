@@ -111,11 +111,6 @@ impl Meter {
         &self.org.allowance
     }
 
-    /// Whether exports of any object are counted.
-    pub(crate) fn counts_exports(&self) -> bool {
-        !self.exports.is_empty()
-    }
-
     /// What was spent.
     pub(crate) fn spend(&self, now: Duration) -> Spend {
         let mut books = self.account.books();

@@ -174,7 +174,7 @@ impl Running for Steering {
             Err(_) => stopped.undone.push("the org did not take its token back in time".to_owned()),
         }
         self.service.upstream.forget(identity.as_str());
-        self.jobs(identity, &mut stopped);
+        self.jobs(identity, &mut stopped).await;
         stopped
     }
 
@@ -239,11 +239,11 @@ impl Steering {
     }
 
     /// Jobs go on at the org: Forcefield aborts none.
-    fn jobs(&self, identity: &IdentityName, stopped: &mut Stopped) {
+    async fn jobs(&self, identity: &IdentityName, stopped: &mut Stopped) {
         let ledger = self.service.limits.ledger();
         let mut ids = Vec::new();
         for kind in [HandleKind::QueryJob, HandleKind::IngestJob, HandleKind::ClassicJob] {
-            match ledger.list(identity, kind) {
+            match ledger.list(identity, kind).await {
                 Ok(entries) => ids.extend(entries.into_iter().map(|entry| entry.key.id.to_string())),
                 Err(error) => stopped.undone.push(format!("its bulk jobs are not known: {error}")),
             }

@@ -61,7 +61,7 @@ impl Service {
 
     /// Deletes the jobs at the org whose time as evidence is over. What fails is tried again at the next round.
     pub(crate) async fn delete_due(&self) {
-        let due = match self.limits.ledger().due() {
+        let due = match self.limits.ledger().due().await {
             Ok(due) => due,
             Err(error) => return tracing::warn!(%error, "jobs that are due cannot be deleted"),
         };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Entry, HandleKey, LedgerError, timestamp};
 
 /// One entry. Times are seconds since 1970.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) identity: String,
     pub(super) origin: Origin,

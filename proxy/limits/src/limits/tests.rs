@@ -143,7 +143,7 @@ fn request(needs: Needs, rows: Rows, export: bool) -> Request {
 }
 
 fn admit(limits: &Limits) -> Result<Lease, Exceeded> {
-    limits.admit(&drift(), &permit(Rows::JsonRecords, false))
+    limits.admit(&drift(), &permit(Rows::JsonRecords, false), &[])
 }
 
 fn spent(limits: &Limits) -> u64 {
@@ -244,7 +244,7 @@ fn the_lowest_priority_makes_room_when_the_org_is_short() {
         matches!(refused, Exceeded::MakesRoom { used: 80, most: 100, retry_after } if retry_after == Duration::from_secs(10)),
         "{refused:?}"
     );
-    assert!(limits.admit(&first, &read()).is_ok(), "the highest priority goes on");
+    assert!(limits.admit(&first, &read(), &[]).is_ok(), "the highest priority goes on");
     world.pass(Duration::from_secs(10));
     assert!(admit(&limits).is_ok());
     limits.reported(&drift(), "api-usage=10/100");
@@ -277,7 +277,7 @@ fn a_spent_budget_says_what_and_until_when() {
     assert_eq!((lease.rows(), lease.bytes()), (100, 5010));
     let refused = admit(&limits).unwrap_err();
     assert_eq!(refused.to_string(), "has read its 100 rows of today; more from 2026-09-22T14:24:00Z");
-    assert!(limits.admit(&drift(), &permit(Rows::None, false)).is_ok(), "what has no rows needs none");
+    assert!(limits.admit(&drift(), &permit(Rows::None, false), &[]).is_ok(), "what has no rows needs none");
     world.pass(25 * HOUR);
     assert!(admit(&limits).is_ok());
 }
@@ -305,13 +305,16 @@ fn a_changed_window_starts_with_what_was_spent_in_it() {
 fn exports_count_for_the_object_and_for_the_identity() {
     let world = World::new();
     let limits = world.open(rows(100, Window::Day));
-    let mut export = limits.admit(&drift(), &permit(Rows::Csv, true)).unwrap();
+    let mut export = limits.admit(&drift(), &permit(Rows::Csv, true), &[]).unwrap();
     assert_eq!(export.rows_left(), Some(50));
     export.count(50, 0).unwrap();
     let refused = export.count(1, 0).unwrap_err();
     assert_eq!(refused.counted, Counted::Export(ObjectName::try_from("case").unwrap()));
     assert!(refused.to_string().starts_with("has read its 50 exported rows of Case of today"));
-    assert!(limits.admit(&drift(), &permit(Rows::None, true)).is_err(), "nor may another job be created");
+    assert!(
+        limits.admit(&drift(), &permit(Rows::None, true), &[]).is_err(),
+        "nor may another job be created"
+    );
     assert_eq!(admit(&limits).unwrap().rows_left(), Some(50), "other reading goes on");
 }
 
@@ -328,11 +331,11 @@ async fn results_of_a_job_count_for_what_the_job_reads() {
         offset: None,
         use_: HandleUse::Results,
     };
-    let origin = limits.ledger().look_up(&drift(), &handle).unwrap();
+    let origin = limits.ledger().look_up(&drift(), &handle).await.unwrap();
     let (grants, _) = Grants::compile(&spec(), &Arc::new(Schema::starter().unwrap()));
     let results = request(Needs::new(What::Handle(handle)), Rows::Csv, true);
-    let permit = decide(&grants, results, &[origin]).unwrap();
-    assert_eq!(limits.admit(&drift(), &permit).unwrap().rows_left(), Some(50));
+    let permit = decide(&grants, results, std::slice::from_ref(&origin)).unwrap();
+    assert_eq!(limits.admit(&drift(), &permit, &[origin]).unwrap().rows_left(), Some(50));
 }
 
 #[test]
