@@ -435,6 +435,20 @@ impl Mode {
     }
 }
 
+impl Credential {
+    /// Where its secrets are.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&SecretRef> {
+        match self {
+            Self::JwtBearer { client_id, key, username: _ } => vec![client_id, key],
+            Self::ClientCredentials { client_id, client_secret } => vec![client_id, client_secret],
+            Self::RefreshToken { client_id, client_secret, refresh_token } => {
+                [client_id, refresh_token].into_iter().chain(client_secret).collect()
+            }
+        }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         Self {

@@ -3,6 +3,9 @@
 //! A mint runs in a task of its own, holding the lock that makes it the only one. Callers wait for it or go away; it
 //! is never broken off half way, since a rotated refresh token would be lost with it. Whoever gets the lock next finds
 //! either the new token or the failure with the time of the next try, and mints only if there is neither.
+//!
+//! Secrets are read anew for each mint. Those of the last good one are kept: changed ones have to be proven by a mint
+//! before these are dropped, and while a source is away these go on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,9 +22,11 @@ use tokio::time::{Instant, timeout};
 use crate::error::{CredentialError, Problem};
 use crate::fetch::{Fetch, FetchError};
 use crate::flow;
+use crate::material::{Mark, Material};
 use crate::minted::Minted;
 use crate::pace::{Allowance, pause, roll};
-use crate::rotation::Rotation;
+use crate::rotation::{self, Rotation};
+use crate::secret::Secret;
 use crate::secrets::Secrets;
 use crate::token::AccessToken;
 
@@ -41,6 +46,16 @@ struct Minting {
     failures: u32,
     failure: Option<(Arc<Problem>, Instant)>,
     allowance: Allowance,
+    /// What the last good mint was made with.
+    proven: Option<Arc<Material>>,
+    /// What the org did not take in its place.
+    doubt: Option<Doubt>,
+}
+
+/// Changed secrets that do not work.
+struct Doubt {
+    mark: Mark,
+    problem: Arc<Problem>,
 }
 
 // === impl Credential ===
@@ -53,7 +68,6 @@ impl Credential {
         secrets: &Secrets,
         fetch: &Arc<dyn Fetch>,
     ) -> Self {
-        let allowance = Allowance::new(Instant::now());
         Self {
             identity: identity.clone(),
             org: org.clone(),
@@ -62,7 +76,7 @@ impl Credential {
             secrets: secrets.clone(),
             fetch: Arc::clone(fetch),
             current: ArcSwapOption::empty(),
-            minting: Arc::new(Mutex::new(Minting { failures: 0, failure: None, allowance })),
+            minting: Arc::new(Mutex::new(Minting::new(Instant::now()))),
         }
     }
 
@@ -93,19 +107,40 @@ impl Credential {
         self.newer_than(refused.generation).await
     }
 
+    /// Mints with secrets that have changed since the last good mint, so that it is known whether they work while
+    /// those before still do. Does nothing before a first mint, and nothing twice for one change.
+    pub(crate) async fn prove(self: &Arc<Self>) {
+        let mut minting = Arc::clone(&self.minting).lock_owned().await;
+        let Some(proven) = minting.proven.as_ref().map(|proven| proven.mark()) else { return };
+        let fresh = match Material::read(&self.flow, &self.secrets).await {
+            Ok(fresh) => fresh.mark(),
+            Err(error) => {
+                tracing::warn!(identity = %self.identity, %error, "changed secrets cannot be read");
+                return;
+            }
+        };
+        let tried = minting.doubt.as_ref().is_some_and(|doubt| doubt.mark == fresh);
+        if fresh != proven && !tried && minting.may_mint(Instant::now()).is_ok() {
+            // What comes of it is logged there.
+            let _ = self.spawn_mint(minting).await;
+        }
+    }
+
     /// Gives the token in use back to the org, that of a mint under way included.
     pub(crate) async fn revoke(&self) -> Result<(), Problem> {
-        let _alone = self.minting.lock().await;
+        let mut minting = self.minting.lock().await;
+        minting.proven = None;
         match self.current.swap(None) {
             Some(token) => self.give_back(&token.text).await,
             None => Ok(()),
         }
     }
 
-    /// The generation of the token in use, and the failure that keeps a next one from being minted.
+    /// The generation of the token in use, and what keeps a next one from being minted, or from being minted with the
+    /// secrets as they are now.
     pub(crate) async fn standing(&self) -> (Option<u64>, Option<Arc<Problem>>) {
-        let failure = self.minting.lock().await.failure.as_ref().map(|(problem, _)| Arc::clone(problem));
-        (self.valid(Instant::now()).map(|token| token.generation), failure)
+        let problem = self.minting.lock().await.problem();
+        (self.valid(Instant::now()).map(|token| token.generation), problem)
     }
 
     fn valid(&self, now: Instant) -> Option<Arc<AccessToken>> {
@@ -148,7 +183,8 @@ impl Credential {
     }
 
     async fn mint(&self, minting: &mut Minting) -> Result<Arc<AccessToken>, CredentialError> {
-        let minted = timeout(DEADLINE, self.try_mint()).await.unwrap_or(Err(FetchError::TimedOut.into()));
+        let minted =
+            timeout(DEADLINE, self.try_mint(minting)).await.unwrap_or(Err(FetchError::TimedOut.into()));
         match minted {
             Ok(minted) => {
                 let token = Arc::new(minting.succeeded(minted, Instant::now()));
@@ -164,19 +200,49 @@ impl Credential {
         }
     }
 
-    async fn try_mint(&self) -> Result<Minted, Problem> {
-        let secrets = &self.secrets;
+    async fn try_mint(&self, minting: &mut Minting) -> Result<Minted, Problem> {
+        let identity = &self.identity;
+        let (fresh, proven) = match (Material::read(&self.flow, &self.secrets).await, minting.proven.clone())
+        {
+            (Ok(fresh), Some(proven)) if fresh.mark() != proven.mark() => (fresh, proven),
+            (Ok(fresh), _) => {
+                let minted = self.mint_with(&fresh).await?;
+                minting.prove(fresh);
+                return Ok(minted);
+            }
+            (Err(error), Some(proven)) if error.is_passing() => {
+                tracing::warn!(%identity, %error, "the secrets of the last good mint are used once more");
+                return self.mint_with(&proven).await;
+            }
+            (Err(error), _) => return Err(error.into()),
+        };
+        match self.mint_with(&fresh).await {
+            Ok(minted) => {
+                tracing::info!(%identity, "changed secrets are proven; those before are dropped");
+                minting.prove(fresh);
+                Ok(minted)
+            }
+            Err(problem) if problem.is_passing() => Err(problem),
+            Err(problem) => {
+                tracing::warn!(%identity, error = %problem, "changed secrets do not work; those before are kept");
+                minting.doubt = Some(Doubt { mark: fresh.mark(), problem: Arc::new(problem) });
+                self.mint_with(&proven).await
+            }
+        }
+    }
+
+    async fn mint_with(&self, material: &Material) -> Result<Minted, Problem> {
         let minted = match &self.flow {
             Flow::JwtBearer { client_id, key, username } => {
                 let now = SystemTime::now();
-                self.post(flow::jwt_bearer((client_id, key, username), &self.org, secrets, now).await?)
-                    .await?
+                self.post(flow::jwt_bearer((client_id, key, username), &self.org, material, now)?).await?
             }
             Flow::ClientCredentials { client_id, client_secret } => {
-                self.post(flow::client_credentials(client_id, client_secret, secrets).await?).await?
+                self.post(flow::client_credentials(client_id, client_secret, material)?).await?
             }
             Flow::RefreshToken { client_id, client_secret, refresh_token } => {
-                self.refresh((client_id, client_secret.as_ref()), refresh_token).await?
+                let client = (client_id, client_secret.as_ref());
+                self.refresh(client, material.of(refresh_token)?, material).await?
             }
         };
         if let Err(problem) = minted.check(&self.org) {
@@ -194,25 +260,26 @@ impl Credential {
         Minted::read(&self.fetch.post_form(&self.org, "/services/oauth2/token", form).await?)
     }
 
-    /// Spends the newest refresh token. One that the org rotated is on disk before the access token is used.
+    /// Spends the newest refresh token that grew out of the configured one. One that the org rotated is on disk before
+    /// the access token is used.
     async fn refresh(
         &self,
         (client_id, client_secret): (&SecretRef, Option<&SecretRef>),
-        refresh_token: &SecretRef,
+        configured: &Secret,
+        material: &Material,
     ) -> Result<Minted, Problem> {
-        let configured = self.secrets.read(refresh_token).await?;
-        let rotation = self.rotation.clone();
-        let (turn, configured, newest) = blocking(move || {
+        let (rotation, mark) = (self.rotation.clone(), rotation::mark(configured));
+        let (turn, mark, newest) = blocking(move || {
             let turn = rotation.turn()?;
-            let newest = turn.newest(&configured)?;
-            Ok((turn, configured, newest))
+            let newest = turn.newest(&mark)?;
+            Ok((turn, mark, newest))
         })
         .await?;
-        let spent = newest.as_ref().unwrap_or(&configured);
-        let minted = self.post(flow::refresh(spent, client_id, client_secret, &self.secrets).await?).await?;
+        let spent = newest.as_ref().unwrap_or(configured);
+        let minted = self.post(flow::refresh(spent, client_id, client_secret, material)?).await?;
         if let Some(rotated) = minted.refresh_token.as_ref().filter(|new| new.as_bytes() != spent.expose()) {
             let rotated = rotated.clone();
-            blocking(move || turn.keep(&configured, rotated.as_bytes())).await?;
+            blocking(move || turn.keep(&mark, rotated.as_bytes())).await?;
         }
         Ok(minted)
     }
@@ -232,6 +299,21 @@ impl Credential {
 // === impl Minting ===
 
 impl Minting {
+    fn new(now: Instant) -> Self {
+        Self { failures: 0, failure: None, allowance: Allowance::new(now), proven: None, doubt: None }
+    }
+
+    /// A mint with these secrets succeeded: those before are wiped.
+    fn prove(&mut self, material: Material) {
+        self.proven = Some(Arc::new(material));
+        self.doubt = None;
+    }
+
+    fn problem(&self) -> Option<Arc<Problem>> {
+        let failure = self.failure.as_ref().map(|(problem, _)| problem);
+        failure.or(self.doubt.as_ref().map(|doubt| &doubt.problem)).cloned()
+    }
+
     /// Whether the next mint may be made now; then it is counted.
     fn may_mint(&mut self, now: Instant) -> Result<(), CredentialError> {
         if let Some((problem, until)) = self.failure.as_ref().filter(|(_, until)| now < *until) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use forcefield_config::config::{Config, Credential as Flow, State};
+use forcefield_config::config::{Config, State};
 use forcefield_config::secret::SecretRef;
 use forcefield_policy::names::IdentityName;
 use thiserror::Error;
@@ -46,7 +46,7 @@ pub enum CredentialsError {
 pub struct Standing {
     /// Which mint the token in use came from; `None` when none is valid.
     pub generation: Option<u64>,
-    /// Why the last mint failed, if it did.
+    /// Why the last mint failed, or could not be made with the secrets as they are now, if so.
     pub problem: Option<Arc<Problem>>,
 }
 
@@ -72,7 +72,7 @@ impl Credentials {
         for (name, identity) in &config.identities {
             let org = config.orgs.get(&identity.org).ok_or_else(|| CredentialsError::NoOrg(name.clone()))?;
             let flow = &identity.credential;
-            if let Some(reference) = references(flow).into_iter().find(|reference| is_vault(reference)) {
+            if let Some(reference) = flow.secrets().into_iter().find(|reference| is_vault(reference)) {
                 return Err(CredentialsError::Unsupported {
                     identity: name.clone(),
                     reference: reference.clone(),
@@ -120,6 +120,14 @@ impl Credentials {
         }
     }
 
+    /// Mints with every secret that has changed since the last good mint with it, one credential after the other. The
+    /// secrets before are used until those are proven.
+    pub async fn prove(&self) {
+        for credential in self.by_identity.values() {
+            credential.prove().await;
+        }
+    }
+
     /// How an identity's credential stands; `None` when there is no such identity. Waits for a mint under way.
     pub async fn standing(&self, identity: &IdentityName) -> Option<Standing> {
         let (generation, problem) = self.by_identity.get(identity)?.standing().await;
@@ -137,16 +145,6 @@ impl Credentials {
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Credentials({} identities, redacted)", self.by_identity.len())
-    }
-}
-
-fn references(flow: &Flow) -> Vec<&SecretRef> {
-    match flow {
-        Flow::JwtBearer { client_id, key, username: _ } => vec![client_id, key],
-        Flow::ClientCredentials { client_id, client_secret } => vec![client_id, client_secret],
-        Flow::RefreshToken { client_id, client_secret, refresh_token } => {
-            [client_id, refresh_token].into_iter().chain(client_secret).collect()
-        }
     }
 }
 

@@ -83,12 +83,12 @@ impl Problem {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Fetch(_) | Self::BrokenOff => true,
+            Self::Secret(error) => error.is_passing(),
             Self::Refused { status, code } => {
                 *status >= 500 || *status == 429 || code.as_str() == "temporarily_unavailable"
             }
             Self::NoCredential(_)
             | Self::NoOrg(_)
-            | Self::Secret(_)
             | Self::Key
             | Self::Clock
             | Self::Unreadable(_)

@@ -13,53 +13,50 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::error::Problem;
+use crate::material::Material;
 use crate::secret::Secret;
-use crate::secrets::{SecretError, Secrets};
 
 /// A form with secrets in it: wiped when the last of its [`Bytes`] is dropped.
 pub(crate) struct Form(Zeroizing<Vec<u8>>);
 
-/// The form of the JWT bearer flow. Secrets are read anew for each form, so that a changed file or variable is taken
-/// up.
+/// The form of the JWT bearer flow.
 ///
 /// No form asks for a `scope`: Salesforce refuses the parameter in these flows. What the app has is checked in the
 /// answer.
-pub(crate) async fn jwt_bearer(
+pub(crate) fn jwt_bearer(
     (client_id, key, username): (&SecretRef, &SecretRef, &str),
     org: &Org,
-    secrets: &Secrets,
+    material: &Material,
     now: SystemTime,
 ) -> Result<Bytes, Problem> {
-    let issuer = secrets.read(client_id).await?;
-    let issuer = issuer.expose_text().ok_or_else(|| SecretError::NotText(client_id.clone()))?;
-    let key = Key::read(secrets, key).await?;
-    let assertion = assertion(&key, issuer, username, org, now)?;
+    let key = Key::parse(material.text(key)?).ok_or(Problem::Key)?;
+    let assertion = assertion(&key, material.text(client_id)?, username, org, now)?;
     Ok(Form::grant(b"urn:ietf:params:oauth:grant-type:jwt-bearer").with("assertion", &assertion).into())
 }
 
 /// The form of the client credentials flow.
-pub(crate) async fn client_credentials(
+pub(crate) fn client_credentials(
     client_id: &SecretRef,
     client_secret: &SecretRef,
-    secrets: &Secrets,
+    material: &Material,
 ) -> Result<Bytes, Problem> {
-    let (id, secret) = (secrets.read(client_id).await?, secrets.read(client_secret).await?);
+    let (id, secret) = (material.of(client_id)?, material.of(client_secret)?);
     let form = Form::grant(b"client_credentials").with("client_id", id.expose());
     Ok(form.with("client_secret", secret.expose()).into())
 }
 
 /// The form of the refresh flow.
-pub(crate) async fn refresh(
+pub(crate) fn refresh(
     refresh_token: &Secret,
     client_id: &SecretRef,
     client_secret: Option<&SecretRef>,
-    secrets: &Secrets,
+    material: &Material,
 ) -> Result<Bytes, Problem> {
     let form = Form::grant(b"refresh_token")
         .with("refresh_token", refresh_token.expose())
-        .with("client_id", secrets.read(client_id).await?.expose());
+        .with("client_id", material.of(client_id)?.expose());
     Ok(match client_secret {
-        Some(secret) => form.with("client_secret", secrets.read(secret).await?.expose()).into(),
+        Some(secret) => form.with("client_secret", material.of(secret)?.expose()).into(),
         None => form.into(),
     })
 }
@@ -96,12 +93,6 @@ fn assertion(
 struct Key(RsaKeyPair);
 
 impl Key {
-    async fn read(secrets: &Secrets, reference: &SecretRef) -> Result<Self, Problem> {
-        let pem = secrets.read(reference).await?;
-        let pem = pem.expose_text().ok_or_else(|| SecretError::NotText(reference.clone()))?;
-        Self::parse(pem).ok_or(Problem::Key)
-    }
-
     fn parse(pem: &str) -> Option<Self> {
         let key = match (between(pem, "PRIVATE KEY"), between(pem, "RSA PRIVATE KEY")) {
             (Some(pkcs8), _) => RsaKeyPair::from_pkcs8(&pkcs8).ok()?,

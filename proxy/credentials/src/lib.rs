@@ -10,6 +10,7 @@ mod credentials;
 mod error;
 mod fetch;
 mod flow;
+mod material;
 mod minted;
 mod pace;
 mod rotation;

@@ -50,8 +50,8 @@ impl Rotation {
 // === impl Turn ===
 
 impl Turn {
-    /// The newest token that grew out of the configured one; `None` when it was never rotated.
-    pub(crate) fn newest(&self, configured: &Secret) -> io::Result<Option<Secret>> {
+    /// The newest token that grew out of the configured one of this [`mark`]; `None` when it was never rotated.
+    pub(crate) fn newest(&self, configured: &str) -> io::Result<Option<Secret>> {
         let kept = match fs::read(&self.path) {
             Ok(bytes) => Secret::new(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -59,7 +59,7 @@ impl Turn {
         };
         let lines = kept.expose_text().and_then(|text| text.split_once('\n'));
         Ok(match lines {
-            Some((from, token)) if from == mark(configured) && !token.is_empty() => {
+            Some((from, token)) if from == configured && !token.is_empty() => {
                 Some(Secret::new(token.as_bytes().to_vec()))
             }
             _ => None,
@@ -67,10 +67,10 @@ impl Turn {
     }
 
     /// Keeps a token. It is on disk, and found by [`Self::newest`] whatever happens, when this returns.
-    pub(crate) fn keep(&self, configured: &Secret, token: &[u8]) -> io::Result<()> {
+    pub(crate) fn keep(&self, configured: &str, token: &[u8]) -> io::Result<()> {
         let fresh = self.path.with_extension("new");
         let mut file = private(OpenOptions::new().create(true).write(true).truncate(true)).open(&fresh)?;
-        file.write_all(mark(configured).as_bytes())?;
+        file.write_all(configured.as_bytes())?;
         file.write_all(b"\n")?;
         file.write_all(token)?;
         file.sync_all()?;
@@ -82,7 +82,8 @@ impl Turn {
     }
 }
 
-fn mark(configured: &Secret) -> String {
+/// Tells which configured refresh token a rotated one grew out of, without holding it.
+pub(crate) fn mark(configured: &Secret) -> String {
     digest(&SHA256, configured.expose()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

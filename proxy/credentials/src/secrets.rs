@@ -56,6 +56,24 @@ pub enum SecretError {
     Ending(SecretRef),
 }
 
+// === impl SecretError ===
+
+impl SecretError {
+    /// Whether it may pass by itself: the source is away, not the secret. What someone has taken away stays away.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Deadline(_) | Self::Ending(_) => true,
+            Self::Read { .. }
+            | Self::NotSet(_)
+            | Self::Command(_)
+            | Self::Empty(_)
+            | Self::TooLarge(_)
+            | Self::NotText(_)
+            | Self::Unsupported(_) => false,
+        }
+    }
+}
+
 // === impl Secrets ===
 
 impl Secrets {

@@ -24,6 +24,9 @@ impl App {
             Ok(()) => info!("configuration reloaded"),
             Err(problems) => warn!(%problems, "configuration not reloaded; what ran goes on"),
         }
+        // Changed secrets of credentials are no part of the configuration: they are tried while those before work.
+        let credentials = self.service.credentials.load_full();
+        tokio::spawn(async move { Box::pin(credentials.prove()).await });
         taken_up
     }
 

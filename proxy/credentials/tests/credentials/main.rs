@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
 mod org;
+mod rotating;
 mod sending;
 
 use std::sync::Arc;
