@@ -93,6 +93,44 @@ impl Holding {
         }
     }
 
+    /// These grants and nothing else.
+    pub(crate) fn of(allow: impl IntoIterator<Item = AllowSpec>) -> Self {
+        let allow = allow.into_iter().map(|allow| (allow.key.clone(), allow)).collect();
+        Self { allow, ..Self::default() }
+    }
+
+    /// The same as an integration's file has it; exports go to the destination `here`.
+    pub(crate) fn written(&self) -> String {
+        let mut text = "allow:\n".to_owned();
+        for allow in self.allow.values() {
+            let fields = |fields: &FieldsSpec| match fields {
+                FieldsSpec::Every => "\"*\"".to_owned(),
+                FieldsSpec::Listed(names) => {
+                    format!("[{}]", names.iter().map(FieldName::as_str).collect::<Vec<_>>().join(", "))
+                }
+            };
+            let lists = [("read", &allow.read), ("create", &allow.create), ("update", &allow.update)];
+            let lists = lists.into_iter().filter_map(|(verb, list)| Some((verb, fields(list.as_ref()?))));
+            let verbs = allow.verbs.iter().map(|verb| (verb.as_str(), "true".to_owned()));
+            let except = (!allow.except.is_empty())
+                .then(|| ("except", fields(&FieldsSpec::Listed(allow.except.clone()))));
+            let condition = allow.condition.as_ref().map(|text| ("where", format!("\"{text}\"")));
+            let rows = allow.max_rows.map(|rows| ("max_rows", rows.to_string()));
+            let keys = lists.chain(verbs).chain(except).chain(condition).chain(rows);
+            let keys: Vec<String> = keys.map(|(key, value)| format!("{key}: {value}")).collect();
+            text.push_str(&format!("  {}: {{ {} }}\n", allow.key, keys.join(", ")));
+        }
+        if !self.named.is_empty() {
+            let names: Vec<&str> = self.named.iter().map(|named| named.as_str()).collect();
+            text.push_str(&format!("also: [{}]\n", names.join(", ")));
+        }
+        if !self.exports.is_empty() {
+            text.push_str("exports:\n");
+            self.exports.iter().for_each(|name| text.push_str(&format!("  {name}: {{ to: [here] }}\n")));
+        }
+        text
+    }
+
     pub(crate) fn compile(&self, world: &World) -> Grants {
         let spec = GrantsSpec {
             identity: IdentityName::try_from("differ").unwrap(),

@@ -206,7 +206,7 @@ fn broken(
 }
 
 /// What the conditions of the grants read.
-fn conditions(grants: &Grants) -> Belief {
+pub(crate) fn conditions(grants: &Grants) -> Belief {
     let mut all = Belief::default();
     for (_, grant) in grants.objects() {
         if let Some(condition) = grant.condition() {

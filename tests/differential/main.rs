@@ -9,6 +9,9 @@
 //!   rows than a grant's bound;
 //! - wider grants never refuse what narrower ones allow, and what denials ask for is enough.
 //!
+//! Some of them also go through the running proxy ([`through`]): what the org touched is on record and granted, and
+//! a refused request never arrives.
+//!
 //! `FORCEFIELD_DIFFERENTIAL=200000 cargo test -p forcefield-tests --test differential -- --nocapture` runs longer;
 //! `FORCEFIELD_DIFFERENTIAL_SEED` chooses other requests.
 
@@ -29,6 +32,7 @@ mod laws;
 mod mutate;
 mod random;
 mod tally;
+mod through;
 mod world;
 
 use ask::Ask;
@@ -68,6 +72,16 @@ async fn what_the_org_does_was_foreseen_and_granted() {
     }
     assert!(tally.broken.is_empty(), "{} laws broken", tally.broken.len());
     assert_not_vacuous(&tally, requests);
+}
+
+/// Requests that go through the running proxy.
+const THROUGH: usize = 400;
+
+#[tokio::test]
+async fn through_the_proxy_nothing_is_done_that_is_not_on_record_and_granted() {
+    let requests = number("FORCEFIELD_DIFFERENTIAL").map_or(THROUGH, |requests| requests / 5);
+    let seed = u64::try_from(number("FORCEFIELD_DIFFERENTIAL_SEED").unwrap_or(7)).unwrap();
+    Box::pin(through::hold(&mut Random::new(seed), &corpus(), requests)).await;
 }
 
 /// One request: generated, spoilt, from the corpus, or both of the last.

@@ -218,6 +218,33 @@ impl Client {
         Ok(reply)
     }
 
+    /// A request with the headers given, whatever they are, and a body, over a connection of its own.
+    ///
+    /// # Errors
+    /// When it cannot be sent, or no answer came.
+    pub async fn raw(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(String, Vec<u8>)],
+        body: Bytes,
+    ) -> Result<Reply> {
+        let mut request = self.request(method, target, None)?.map(|_| Full::new(body));
+        for (name, value) in headers {
+            request.headers_mut().append(
+                http::HeaderName::from_bytes(name.as_bytes())?,
+                http::HeaderValue::from_bytes(value)?,
+            );
+        }
+        let stream = self.connect().await?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let answer = sender.send_request(request).await.context("no answer came")?;
+        let reply = Reply::read(answer).await;
+        connection.abort();
+        Ok(reply)
+    }
+
     /// One connection for several requests.
     ///
     /// # Errors

@@ -1,13 +1,17 @@
-//! Writing records: a bounded number of them under way, one thread that appends them in batches.
+//! Writing records: a bounded number of them under way, appended by whoever has one.
+//!
+//! A thread that writes for all costs every record two wake-ups, which is more than the write. So who has a record
+//! writes it, with those of everybody who came meanwhile, unless somebody is writing already; that one writes it too.
 
+mod desk;
 mod log;
 mod opening;
 
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,6 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::key::AuditKey;
 use crate::record::Record;
+use desk::Desk;
 
 /// The longest that lines stay out of the disk's own keeping (`fdatasync`): what a crash of the machine may lose.
 pub const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -42,7 +47,7 @@ pub struct Settings {
 /// The writer of the record. Dropping it writes what waits, and closes the run in order.
 pub struct Writer {
     shared: Arc<Shared>,
-    orders: mpsc::Sender<Order>,
+    desk: Arc<Desk>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -99,11 +104,6 @@ struct Shared {
     untold: AtomicU64,
 }
 
-enum Order {
-    Line(Line),
-    Stop,
-}
-
 /// A record on its way.
 struct Line {
     event: Vec<u8>,
@@ -147,10 +147,11 @@ impl Writer {
             lost: AtomicU64::new(0),
             untold: AtomicU64::new(0),
         });
-        let (orders, inbox) = mpsc::channel();
         let log = opening::open(dir, settings, Arc::clone(&shared)).map_err(failed)?;
-        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || log.run(&inbox));
-        Ok(Self { shared, orders, thread: Some(thread.map_err(failed)?) })
+        let desk = Arc::new(Desk::new(log));
+        let keeper = Arc::clone(&desk);
+        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || keeper.keep());
+        Ok(Self { shared, desk, thread: Some(thread.map_err(failed)?) })
     }
 
     /// Asks for a place before anything else is done for a request.
@@ -200,16 +201,13 @@ impl Writer {
         if slot.0.is_none() {
             return self.shared.lose(1);
         }
-        let line = Line { event: record.event(), time: record.time, done, _slot: slot };
-        if self.orders.send(Order::Line(line)).is_err() {
-            self.shared.lose(1);
-        }
+        self.desk.hand_in(Line { event: record.event(), time: record.time, done, _slot: slot });
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let _ = self.orders.send(Order::Stop);
+        self.desk.stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

@@ -1,19 +1,18 @@
-//! The thread that appends: batches of lines, files one after another, checkpoints, the head, and the disk's own
-//! keeping.
+//! What is written: batches of lines, files one after another, checkpoints, the head, and the disk's own keeping.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tracing::{error, info};
 
 use super::opening::now;
-use super::{Line, Order, SYNC_EVERY, Settings, Shared, WriteError};
+use super::{Line, SYNC_EVERY, Settings, Shared, WriteError};
 use crate::folder::{self, Head};
 use crate::line::{Tip, seal};
 use crate::note::{Checkpoint, Follow, Note, Why};
@@ -43,13 +42,6 @@ pub(super) struct Log {
     syncer: SyncSender<File>,
     buffer: Vec<u8>,
 }
-
-/// Lines in one write, at most.
-const BATCH: usize = 1024;
-/// Bytes in one write, at most (and one line more).
-const BATCH_BYTES: usize = 1 << 20;
-/// How often the head is brought up to the chain, and how soon after a failure writing is tried again.
-const TICK: Duration = Duration::from_millis(100);
 
 // === impl Log ===
 
@@ -104,33 +96,17 @@ impl Log {
         File::open(&self.dir)?.sync_all()
     }
 
-    /// Writes until told to stop.
-    pub(super) fn run(mut self, inbox: &Receiver<Order>) {
-        let mut ticked = Instant::now();
-        loop {
-            let (mut batch, mut stop) = (Vec::new(), false);
-            match inbox.recv_timeout(TICK.saturating_sub(ticked.elapsed())) {
-                Ok(Order::Line(line)) => stop = fill(inbox, &mut batch, line),
-                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => stop = true,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if !batch.is_empty() {
-                self.batch(batch);
-            }
-            if stop || ticked.elapsed() >= TICK {
-                ticked = Instant::now();
-                self.tick();
-            }
-            if stop {
-                let closed = self.checkpoint(Why::Closed, &[]).and_then(|()| self.sync_now());
-                let _ = closed.map_err(|error| self.failed(&error));
-                return;
-            }
-        }
+    /// Ends the run.
+    pub(super) fn close(&mut self) {
+        let closed = self.checkpoint(Why::Closed, &[]).and_then(|()| self.sync_now());
+        let _ = closed.map_err(|error| self.failed(&error));
     }
 
     /// Writes some records, and says so to whoever waits for them.
-    fn batch(&mut self, batch: Vec<Line>) {
+    pub(super) fn batch(&mut self, batch: Vec<Line>) {
+        if batch.is_empty() {
+            return; // somebody else has written them
+        }
         let written = self.records(&batch);
         if let Err(error) = &written {
             self.failed(error);
@@ -158,7 +134,7 @@ impl Log {
     }
 
     /// What is done from time to time, whatever comes in.
-    fn tick(&mut self) {
+    pub(super) fn tick(&mut self) {
         let broken = !self.shared.writable.load(Ordering::Acquire);
         let gap = self.shared.untold.load(Ordering::Acquire) > 0;
         let tried = match (broken, gap) {
@@ -270,23 +246,6 @@ impl Log {
     fn works(&self) {
         self.shared.writable.store(true, Ordering::Release);
     }
-}
-
-/// Takes what else waits. `true` when that was the order to stop.
-fn fill(inbox: &Receiver<Order>, batch: &mut Vec<Line>, first: Line) -> bool {
-    let mut bytes = first.event.len();
-    batch.push(first);
-    while batch.len() < BATCH && bytes < BATCH_BYTES {
-        match inbox.try_recv() {
-            Ok(Order::Line(line)) => {
-                bytes += line.event.len();
-                batch.push(line);
-            }
-            Ok(Order::Stop) => return true,
-            Err(_) => break,
-        }
-    }
-    false
 }
 
 fn create(dir: &Path, run: &str, number: u32) -> io::Result<File> {
