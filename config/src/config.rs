@@ -35,6 +35,8 @@ pub struct Config {
     pub issuers: BTreeMap<String, Issuer>,
     /// The people who may act through the control plane.
     pub responders: Vec<Responder>,
+    /// How many of them it takes to widen.
+    pub approvals: Approvals,
     /// The integrations, by name.
     pub identities: BTreeMap<IdentityName, Identity>,
     /// Deadlines and caps of the proxy listener.
@@ -220,8 +222,18 @@ pub enum Role {
     Admin,
 }
 
+/// How many people it takes to widen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Approvals {
+    /// An admin.
+    #[default]
+    One,
+    /// Two, at least one of them an admin.
+    Two,
+}
+
 /// How a responder proves who they are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponderProof {
     /// By client certificate.
     Certificate(CertificateMatch),

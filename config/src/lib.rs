@@ -16,6 +16,7 @@ pub mod secret;
 mod yaml;
 
 pub use config::Config;
+pub use load::fragment::granted;
 pub use load::{Source, identities_folder};
 pub use problem::{Problem, Problems, Severity};
 pub use schema::schema;

@@ -1,7 +1,9 @@
 //! Files as they are written to a configuration as it is served, or every problem in them.
 
+pub(crate) mod fragment;
 mod identity;
 mod main;
+mod responders;
 mod shared;
 
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use forcefield_policy::names::ApiVersions;
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
-use crate::config::{CertificateMatch, OrgUrl, Role, WhenFull};
+use crate::config::{Approvals, CertificateMatch, OrgUrl, Role, WhenFull};
 use crate::problem::Report;
 use crate::read::{
     At, CertificateName, HttpProxyUrl, HttpsUrl, Lasting, Name, OrgId, Placed, Read, RedisUrl, Required,
@@ -38,6 +38,9 @@ record! {
         issuers: Table<Name, Placed<Issuer>>,
         /// The people who may act through the control plane.
         responders: Vec<Placed<Responder>>,
+        /// How many people it takes to widen (restore, break-glass): `1`, an admin, when absent, or `2`, one of them an
+        /// admin. To narrow takes one, always.
+        approvals: Option<At<Approvals>>,
         /// The folder of the integrations, one `.yaml` file each; `identities/` when absent.
         identities: Option<At<PathBuf>>,
         /// Deadlines and caps of the proxy listener.

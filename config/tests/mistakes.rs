@@ -57,6 +57,25 @@ fn said(main: &str, identities: &[&str]) -> String {
     }
 }
 
+#[test]
+fn responders_are_told_apart_and_enough_for_two() {
+    let with = |responders: &str| {
+        let (before, _) = MAIN.split_once("responders:").unwrap();
+        format!("{before}approvals: 2\nresponders:\n{responders}")
+    };
+    let said = |responders: &str| said(&with(responders), &[IDENTITY]);
+    let one = "  - { name: a, role: admin, token: env:A }\n";
+    let two = "  - { name: b, role: responder, token: env:B }\n";
+    assert_eq!(said(&format!("{one}{two}")), "");
+    assert!(said(one).contains("that takes two people here"), "{}", said(one));
+    let viewer = "  - { name: c, role: viewer, token: env:C }\n";
+    assert!(said(&format!("{one}{viewer}")).contains("that takes two people here"));
+    let shared = "  - { name: b, role: responder, token: env:A }\n";
+    assert!(said(&format!("{one}{shared}")).contains("`b` proves who it is as `a` in line"));
+    let named = "  - { name: a, role: responder, token: env:B }\n";
+    assert!(said(&format!("{one}{named}")).contains("`a` is a responder already"));
+}
+
 /// Changes one part of the identity and expects one line.
 #[track_caller]
 fn identity(from: &str, to: &str, expected: &str) {

@@ -3,6 +3,7 @@
 mod compile;
 mod fields;
 mod pattern;
+mod widen;
 
 use std::sync::Arc;
 

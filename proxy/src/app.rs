@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use forcefield_config::Config;
 use forcefield_config::config::{State, TlsListener};
 use forcefield_config::secret::SecretRef;
-use forcefield_control::Restraints;
+use forcefield_control::{Restraints, Widenings};
 use forcefield_credentials::{Credentials, Secret, Secrets};
 use forcefield_identity::{IssuerKeys, Logins, Sessions};
 use forcefield_limits::{Clock, Limits};
@@ -93,12 +93,14 @@ impl App {
         let stored = |org: &String| Some((org.clone(), Arc::new(store.stored(org)?)));
         let known: Schemas = config.orgs.keys().filter_map(stored).collect();
         let (tell, strange) = mpsc::channel(16);
-        let standing = Standing { sessions: Arc::clone(&sessions), keys };
+        let widenings = Widenings::open(&state).context("opening proposals and break-glass grants")?;
+        let widenings = Arc::new(widenings);
+        let standing = Standing { sessions: Arc::clone(&sessions), keys, widenings };
         let (timeouts, config) = (config.timeouts, Arc::new(config));
         let restraints =
             Restraints::open(&state).context("opening what responders have put on integrations")?;
         let service = Service {
-            live: Live::new(Snapshot::new(config, known, standing, today())),
+            live: Live::new(Snapshot::new(config, known, standing, Timestamp::now())),
             logins: Logins::new(sessions),
             credentials: ArcSwap::from_pointee(credentials),
             limits,

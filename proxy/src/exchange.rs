@@ -83,6 +83,7 @@ impl Exchange {
         self.note(|record| {
             record.identity = Some(member.identity.name.clone());
             record.proof = Some(proof);
+            record.break_glass.clone_from(&member.break_glass);
             record.org = Some(member.org.name.clone());
         });
     }

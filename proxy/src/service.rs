@@ -390,6 +390,7 @@ fn identify(
         None => Ok(None),
         Some(value) => value.to_str().map(Some).map_err(|_| Unidentified::Malformed),
     };
+    let now = Timestamp::now();
     let identified = (|| {
         let carriers = Carriers {
             authorization: text(AUTHORIZATION)?,
@@ -397,10 +398,10 @@ fn identify(
             soap_session: soap.and_then(SoapBody::session),
             oauth_token: None,
         };
-        live.identities.identify(peer, &carriers, Timestamp::now())
+        live.identities.identify(peer, &carriers, now)
     })();
     let caller = identified.map_err(|unidentified| refusal(&unidentified))?;
-    let member = live.member(&caller.identity.name);
+    let member = live.member_at(&caller.identity.name, now);
     let member = Arc::clone(member.ok_or_else(|| Refusal::Unidentified("no member".to_owned()))?);
     exchange.caller(&member, proof(&caller));
     Ok((caller, member))

@@ -19,6 +19,7 @@ mod refusals;
 mod sdk;
 mod theft;
 mod tunnels;
+mod widening;
 mod workload;
 
 use forcefield_emulator::{Org, Server};

@@ -1,6 +1,6 @@
 //! One identity, its references resolved.
 
-mod grants;
+pub(super) mod grants;
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::config::{
-    Audit, Config, Destination, Issuer, IssuerKeys, Listen, NamedCertificate, Org, Responder, ResponderProof,
-    State, Timeouts, Tls, TlsListener, WhenFull,
+    Audit, Config, Destination, Issuer, IssuerKeys, Listen, NamedCertificate, Org, State, Timeouts, Tls,
+    TlsListener, WhenFull,
 };
 use crate::problem::{Place, Report};
 use crate::raw;
@@ -27,7 +27,12 @@ pub(super) fn main(
     let orgs = orgs(raw.orgs, at, report);
     let destinations = table(raw.destinations, |_, raw| destination(raw, report));
     let issuers = table(raw.issuers, |name, raw| issuer(name, raw, report));
-    let responders = responders(raw.responders.unwrap_or_default(), asks, report);
+    let approvals = raw.approvals;
+    let responders = super::responders::responders(
+        raw.responders.unwrap_or_default(),
+        (asks, approvals.clone().flatten()),
+        report,
+    );
     let timeouts = raw.timeouts.and_then(|raw| raw.map_or_else(|| Some(Timeouts::default()), timeouts));
     Some(Config {
         root: root.to_owned(),
@@ -39,6 +44,7 @@ pub(super) fn main(
         destinations: destinations?,
         issuers: issuers?,
         responders: responders?,
+        approvals: approvals?.map(|approvals| approvals.value).unwrap_or_default(),
         // Whoever gave the files has read the folder already.
         identities: raw.identities.map(|_folder| BTreeMap::new())?,
         timeouts: timeouts?,
@@ -266,46 +272,6 @@ fn issuer(
         }
     };
     Some(Issuer { issuer: issuer.unwrap_or(fallback), audience: audience?.value, keys })
-}
-
-fn responders(
-    raw: Vec<Placed<raw::Responder>>,
-    asks: bool,
-    report: &mut Report<'_>,
-) -> Option<Vec<Responder>> {
-    let mut seen: Vec<(String, usize)> = Vec::new();
-    let mut responder = |Placed { at, keys: raw }: Placed<raw::Responder>| {
-        let (name, role) = (raw.name?, raw.role);
-        if let Some((_, line)) = seen.iter().find(|(known, _)| *known == name.value) {
-            report.error(
-                name.at,
-                format!("`{}` is a responder already, in line {line}", name.value),
-                "give each its own name",
-            );
-        }
-        seen.push((name.value.clone(), name.at.line));
-        let proof = match (raw.certificate?, raw.token?) {
-            (Some(certificate), None) => {
-                if !asks {
-                    let help = "write `client_ca` under `listen.control.tls`";
-                    report.warning(certificate.at, "`listen.control` asks for no client certificate", help);
-                }
-                ResponderProof::Certificate(certificate.value)
-            }
-            (None, Some(token)) => ResponderProof::Token(token.value),
-            (certificate, _) => {
-                let what = if certificate.is_some() {
-                    "`certificate` and `token` exclude each other"
-                } else {
-                    "neither `certificate` nor `token` is written"
-                };
-                report.error(at, what, "write one of them: how the responder proves who it is");
-                return None;
-            }
-        };
-        Some(Responder { name: name.value, role: role?.value, proof })
-    };
-    raw.into_iter().map(&mut responder).collect()
 }
 
 fn timeouts(raw: raw::Timeouts) -> Option<Timeouts> {

@@ -11,7 +11,7 @@ use forcefield_policy::soql::parse_condition;
 use serde_json::{Value as Json, json};
 
 use super::{Leaf, Wrong, instead, listed};
-use crate::config::{Role, WhenFull};
+use crate::config::{Approvals, Role, WhenFull};
 use crate::yaml::Scalar;
 
 /// The name of an org, a destination or an issuer.
@@ -263,6 +263,16 @@ impl Leaf for Role {
 
     fn schema() -> Json {
         json!({ "enum": ["viewer", "responder", "admin"], "title": "`viewer`, `responder` or `admin`" })
+    }
+}
+
+impl Leaf for Approvals {
+    fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
+        choice(scalar, &[("1", Self::One), ("2", Self::Two)])
+    }
+
+    fn schema() -> Json {
+        json!({ "enum": [1, 2], "title": "`1` or `2`" })
     }
 }
 

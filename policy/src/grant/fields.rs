@@ -64,6 +64,18 @@ impl FieldSet {
         self.every
     }
 
+    /// Covers what another set of the same object covers too.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.every |= other.every;
+        if self.bits.len() < other.bits.len() {
+            let mut bits = other.bits.clone();
+            bits.iter_mut().zip(&self.bits).for_each(|(to, from)| *to |= from);
+            self.bits = bits;
+        } else {
+            self.bits.iter_mut().zip(&other.bits).for_each(|(to, from)| *to |= from);
+        }
+    }
+
     fn none(object: &Object) -> Self {
         Self { bits: vec![0; object.field_count().div_ceil(64)].into(), every: false }
     }

@@ -58,6 +58,8 @@ pub struct Record {
     pub reason: Option<String>,
     /// What a responder did, when it is a call of the control plane.
     pub act: Option<Act>,
+    /// The break-glass grants that were in force for the identity, by id.
+    pub break_glass: Vec<String>,
     /// What would have been refused, had the identity's mode not been `observe` or `warn`.
     pub overlooked: Option<String>,
     /// The status that the client got; 0 for none.
@@ -157,6 +159,7 @@ impl Record {
             rule: None,
             reason: None,
             act: None,
+            break_glass: Vec::new(),
             overlooked: None,
             status: 0,
             upstream_status: None,

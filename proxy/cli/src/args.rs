@@ -13,7 +13,8 @@ use crate::control::Control;
 #[command(
     name = "forcefield",
     version,
-    after_help = "Exit codes: 0 done or allowed, 1 refused, with errors, or done in part, 2 not run."
+    after_help = "Exit codes: 0 done or allowed, 1 refused, with errors, or done in part, 2 not run, \
+                  3 proposed: it waits for another person."
 )]
 pub struct Cli {
     /// What to do.

@@ -1,7 +1,9 @@
-//! What responders do: `status`, `streams`, `throttle`, `quarantine`, `kill`, `restore`, `reload`, over the control API.
+//! What responders do: `status`, `streams`, `throttle`, `quarantine`, `kill`, `restore`, `break-glass`, `proposals`,
+//! `approve`, `withdraw`, `reload`, over the control API.
 
 mod client;
 mod reach;
+mod widen;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
@@ -30,8 +32,16 @@ pub enum Control {
     Quarantine(Narrow),
     /// Quarantine an integration, cut what it has open, revoke its sessions and the org's token.
     Kill(Narrow),
-    /// Lift everything that responders put on an integration.
+    /// Lift everything that responders put on an integration, or propose that.
     Restore(Act),
+    /// Grant an integration more for a while, or propose that; or end what was granted.
+    BreakGlass(widen::BreakGlass),
+    /// Tell what is proposed and waits for another person.
+    Proposals(All),
+    /// Have a proposal of somebody else done.
+    Approve(widen::Settle),
+    /// Put a proposal aside.
+    Withdraw(widen::Settle),
     /// Take up the configuration's files.
     Reload(Reload),
 }
@@ -120,8 +130,15 @@ pub(crate) fn run(command: &Control, terminal: &mut Terminal<'_>) -> Result<Exit
         Control::Kill(args) => act("kill", args, (None, None), terminal),
         Control::Restore(args) => {
             let path = format!("/v1/identities/{}/restore", segment(&args.identity)?);
-            post(&args.reach, Role::Admin, (&path, &reason(&args.reason)), terminal)
+            widen::ask(&args.reach, (&path, &reason(&args.reason)), terminal)
         }
+        Control::BreakGlass(args) => widen::break_glass(args, terminal),
+        Control::Proposals(All { reach }) => {
+            let reply = client(reach, Role::Viewer, terminal)?.get("/v1/proposals")?;
+            show(&reply, terminal, widen::proposals)
+        }
+        Control::Approve(args) => widen::settle("approve", args, terminal),
+        Control::Withdraw(args) => widen::settle("withdraw", args, terminal),
         Control::Reload(args) => {
             post(&args.reach, Role::Admin, ("/v1/reload", &reason(&args.reason)), terminal)
         }
@@ -150,12 +167,16 @@ fn post(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit> {
     let reply = client(reach, role, terminal)?.post(path, request)?;
+    acted_upon(&reply, terminal)
+}
+
+fn acted_upon(reply: &Reply, terminal: &mut Terminal<'_>) -> Result<Exit> {
     let mut whole = true;
-    let exit = show(&reply, terminal, |answer: &ActionAnswer| {
+    let exit = show(reply, terminal, |answer: &ActionAnswer| {
         whole = answer.undone.is_empty();
         acted(answer)
     })?;
-    let in_part = terminal.output == Output::Json && reply.is_success() && !whole_of(&reply)?;
+    let in_part = terminal.output == Output::Json && reply.is_success() && !whole_of(reply)?;
     Ok(if whole && !in_part { exit } else { Exit::Refused })
 }
 
@@ -230,6 +251,9 @@ fn identities(all: &[IdentityStatus]) -> String {
     for status in all {
         for restraint in &status.restraints {
             text.push_str(&format!("{}: {}\n", status.identity, standing(restraint)));
+        }
+        for grant in &status.break_glass {
+            text.push_str(&format!("{}: {}\n", status.identity, widen::standing(grant)));
         }
     }
     text

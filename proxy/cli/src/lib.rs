@@ -2,7 +2,8 @@
 //! responders, which call the control API of one.
 //!
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 done, allowed, or without an error;
-//! 1 refused, with one, or done in part; 2 not run (arguments, files, or a table that cannot be read).
+//! 1 refused, with one, or done in part; 2 not run (arguments, files, or a table that cannot be read); 3 proposed, and
+//! waits for another person.
 
 mod args;
 mod check;

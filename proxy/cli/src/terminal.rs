@@ -35,6 +35,8 @@ pub enum Exit {
     Refused,
     /// Not run: 2.
     Failed,
+    /// Proposed, and waits for another person: 3.
+    Proposed,
 }
 
 // === impl Terminal ===
@@ -69,6 +71,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => Self::SUCCESS,
             Exit::Refused => Self::from(1),
             Exit::Failed => Self::from(2),
+            Exit::Proposed => Self::from(3),
         }
     }
 }

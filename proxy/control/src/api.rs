@@ -6,6 +6,7 @@
 
 mod order;
 mod query;
+mod widen;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,16 +27,20 @@ use ulid::Ulid;
 
 use crate::openapi;
 use crate::restraints::{Effect, Restraint, Restraints};
-use crate::routes::{Action, Entry, NoRoute, Route, find};
+use crate::routes::{Entry, NoRoute, Route, find};
 use crate::running::{Call, Running};
 use crate::staff::{Responder, Staff};
-use crate::wire::{ActionAnswer, ActionRequest, IdentityStatus, Problem, Status, Streams};
-use order::Order;
+use crate::widenings::Widenings;
+use crate::wire::{
+    ActionAnswer, ActionRequest, IdentityStatus, Problem, Proposal, Proposals, Status, Streams,
+};
+use order::{Order, What};
 
 /// The control API.
 pub struct Api {
     running: Arc<dyn Running>,
     restraints: Arc<Restraints>,
+    widenings: Arc<Widenings>,
     staff: ArcSwap<Staff>,
 }
 
@@ -55,6 +60,8 @@ pub type Answer = Response<Full<Bytes>>;
 enum Reply {
     Data(Value),
     Acted(Box<ActionAnswer>),
+    /// Nothing happens before another person approves it.
+    Proposed(Box<Proposal>),
 }
 
 /// Why a call is not answered.
@@ -69,8 +76,12 @@ struct Refused {
 impl Api {
     /// The API over what runs, for a staff.
     #[must_use]
-    pub fn new(running: Arc<dyn Running>, restraints: Arc<Restraints>, staff: Staff) -> Self {
-        Self { running, restraints, staff: ArcSwap::from_pointee(staff) }
+    pub fn new(
+        running: Arc<dyn Running>,
+        (restraints, widenings): (Arc<Restraints>, Arc<Widenings>),
+        staff: Staff,
+    ) -> Self {
+        Self { running, restraints, widenings, staff: ArcSwap::from_pointee(staff) }
     }
 
     /// Replaces who may call.
@@ -108,6 +119,10 @@ impl Api {
         match &reply {
             Ok(Reply::Data(_)) => {}
             Ok(Reply::Acted(acted)) => call.detail = Some(told(acted)),
+            Ok(Reply::Proposed(proposal)) => {
+                call.status = StatusCode::ACCEPTED.as_u16();
+                call.detail = Some(format!("proposal {} waits for a {}", proposal.id, proposal.needs));
+            }
             Err(refused) => {
                 call.status = refused.status.as_u16();
                 call.detail = Some(refused.text.clone());
@@ -122,7 +137,10 @@ impl Api {
                 }
                 json(StatusCode::OK, id, &acted)
             }
-            Ok(Reply::Data(_)) if recorded.is_err() => problem(id, Refused::unrecorded()),
+            Ok(Reply::Data(_) | Reply::Proposed(_)) if recorded.is_err() => {
+                problem(id, Refused::unrecorded())
+            }
+            Ok(Reply::Proposed(proposal)) => json(StatusCode::ACCEPTED, id, &proposal),
             Ok(Reply::Data(data)) => json(StatusCode::OK, id, &data),
             Err(refused) => problem(id, refused),
         }
@@ -158,6 +176,9 @@ impl Api {
         }
         let request = if entry.method == http::Method::POST { Some(read(parts, body).await?) } else { None };
         call.reason = request.as_ref().map(|request| request.reason.clone());
+        if let (Some(request), Route::Approve | Route::Withdraw) = (&request, entry.route) {
+            return self.settle(entry, target.unwrap_or_default(), request, (&who, call)).await;
+        }
         let target = target.map(|target| self.known(target)).transpose()?;
         match (request, target) {
             (None, target) => self.look(entry, target.as_ref(), parts).await,
@@ -175,7 +196,9 @@ impl Api {
             (Some(header), None, _) => {
                 let token = header.as_bytes().split_at_checked(BEARER.len());
                 let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(BEARER));
-                (token.and_then(|(_, token)| staff.by_token(token)), "token")
+                let known = token.and_then(|(_, token)| staff.by_token(token));
+                let beside = shown.certificate.map(|fits| fits as &dyn Fn(&CertificateMatch) -> bool);
+                (known.filter(|who| staff.agrees(who, beside)), "token")
             }
             (None, _, Some(certificate)) => (staff.by_certificate(certificate), "certificate"),
             (Some(_), Some(_), _) | (None, _, None) => (None, "nothing"),
@@ -222,7 +245,10 @@ impl Api {
                 let failed = |text: String| Refused::new(StatusCode::SERVICE_UNAVAILABLE, &text);
                 value(&answer.map_err(failed)?)
             }
-            Route::Act(_) | Route::Reload => return Err(Refused::no_route(NoRoute::Method)),
+            Route::Proposals => value(&Proposals { proposals: self.proposals() }),
+            Route::Act(_) | Route::Approve | Route::Withdraw | Route::Reload => {
+                return Err(Refused::no_route(NoRoute::Method));
+            }
         };
         Ok(Reply::Data(data))
     }
@@ -233,6 +259,7 @@ impl Api {
         for status in &mut all {
             if let Ok(name) = IdentityName::try_from(status.identity.as_str()) {
                 status.restraints = order::statuses(&self.restraints.on(&name, now));
+                status.break_glass = self.grants_on(&name, now);
             }
         }
         all
@@ -257,27 +284,21 @@ impl Api {
             undone: Vec::new(),
             restraints: Vec::new(),
         };
-        match order.effect {
-            Some(effect) => self.restrain(&target, effect, (&order, who, now), &mut answer).await,
-            None => self.restore(&target, who, now, &mut answer)?,
-        }
-        if matches!(action, Action::Throttle | Action::Restore) {
-            self.running.throttles_changed();
+        match order.what {
+            What::Widen(ask) => return self.widen((target, ask), order.reason, (who, now), answer),
+            What::EndGrants => self.end_grants(&target, (who, now), &mut answer),
+            What::Restrain(effect, until) => {
+                let (by, reason) = (who.name.clone(), order.reason);
+                let restraint = Restraint { identity: target.clone(), effect, by, reason, since: now, until };
+                self.restrain(restraint, who, &mut answer).await;
+            }
         }
         answer.restraints = order::statuses(&self.restraints.on(&target, now));
         Ok(Reply::Acted(Box::new(answer)))
     }
 
-    async fn restrain(
-        &self,
-        target: &IdentityName,
-        effect: Effect,
-        (order, who, now): (&Order, &Responder, Timestamp),
-        answer: &mut ActionAnswer,
-    ) {
-        let (by, reason) = (who.name.clone(), order.reason.clone());
-        let restraint =
-            Restraint { identity: target.clone(), effect, by, reason, since: now, until: order.until };
+    async fn restrain(&self, restraint: Restraint, who: &Responder, answer: &mut ActionAnswer) {
+        let (target, effect, now) = (restraint.identity.clone(), restraint.effect, restraint.since);
         match self.restraints.put_on(restraint) {
             Ok(changed) => {
                 answer.changed = changed;
@@ -290,34 +311,15 @@ impl Api {
                 answer.undone.push(format!("it cannot be written down and ends with this process: {error}"));
             }
         }
+        if matches!(effect, Effect::Throttle { .. }) {
+            self.running.throttles_changed();
+        }
         if effect == Effect::Kill {
-            let stopped = self.running.stop(target).await;
+            let stopped = self.running.stop(&target).await;
             answer.done.extend(stopped.done);
             answer.undone.extend(stopped.undone);
+            self.end_grants(&target, (who, now), answer);
         }
-    }
-
-    fn restore(
-        &self,
-        target: &IdentityName,
-        who: &Responder,
-        now: Timestamp,
-        answer: &mut ActionAnswer,
-    ) -> Result<(), Refused> {
-        if !self.running.can_record() {
-            return Err(Refused::unrecorded());
-        }
-        let lifted = self.restraints.lift(target, &who.name, now).map_err(|error| {
-            let text = format!("nothing is lifted, for it cannot be written down: {error}");
-            Refused::new(StatusCode::SERVICE_UNAVAILABLE, &text)
-        })?;
-        answer.changed = !lifted.is_empty();
-        let one = |restraint: &Restraint| format!("lifted {}", order::describe(restraint));
-        answer.done.extend(lifted.iter().map(one));
-        if lifted.is_empty() {
-            answer.done.push("there was nothing to lift".to_owned());
-        }
-        Ok(())
     }
 
     async fn reload(&self, request: &ActionRequest, decision: Ulid) -> Result<Reply, Refused> {

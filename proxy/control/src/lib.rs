@@ -3,17 +3,21 @@
 //! - [`wire`]: the JSON of the API, for its server and its clients.
 //! - [`Api`]: the API itself: who calls, what they may, what it does. It speaks HTTP but has no listener of its own.
 //! - [`Restraints`]: what is in force, durable, and asked by every request of the data plane.
+//! - [`Widenings`]: what widens: proposals that wait for a second person, and break-glass grants.
 //! - [`Running`]: what the API needs of the proxy that runs.
 
 mod api;
+mod journal;
 mod openapi;
 mod restraints;
 mod routes;
 mod running;
 mod staff;
+mod widenings;
 pub mod wire;
 
 pub use api::{Answer, Api, Shown};
 pub use restraints::{Admitted, Effect, Quarantined, Restraint, Restraints};
 pub use running::{AuditQuery, Call, Running, Stopped, Unrecorded};
 pub use staff::{Proof, Responder, Staff, StaffError, TokenHash};
+pub use widenings::{Grant, GrantText, Widenings};

@@ -1,5 +1,7 @@
 //! The OpenAPI document, made of the table of routes.
 
+mod widening;
+
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -30,7 +32,7 @@ pub(crate) fn document() -> Value {
                 "token": { "type": "http", "scheme": "bearer" },
                 "certificate": { "type": "mutualTLS" },
             },
-            "schemas": schemas(),
+            "schemas": all_schemas(),
         },
     })
 }
@@ -46,14 +48,19 @@ fn operation(entry: &Entry) -> Value {
             "default": answer("Not done.", "Problem"),
         },
     });
+    let widens = matches!(entry.route, Route::Act(Action::Restore | Action::BreakGlass));
+    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut).filter(|_| widens)
+    {
+        responses.insert("202".to_owned(), answer("Proposed: it waits for another person.", "Proposal"));
+    }
     if entry.method == Method::POST
         && let Value::Object(operation) = &mut operation
     {
-        let schema = if entry.route == Route::Act(Action::Throttle) { "Throttle" } else { "Action" };
-        let schema = if matches!(entry.route, Route::Act(Action::Restore) | Route::Reload) {
-            "Reason"
-        } else {
-            schema
+        let schema = match entry.route {
+            Route::Act(Action::Throttle) => "Throttle",
+            Route::Act(Action::BreakGlass) => "BreakGlass",
+            Route::Act(Action::Quarantine | Action::Kill) => "Action",
+            _ => "Reason",
         };
         let content = json!({ "application/json": { "schema": reference(schema) } });
         operation.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
@@ -63,8 +70,10 @@ fn operation(entry: &Entry) -> Value {
 
 fn parameters(entry: &Entry) -> Value {
     let text = json!({ "type": "string" });
-    if entry.path.contains("{identity}") {
-        return json!([{ "name": "identity", "in": "path", "required": true, "schema": text }]);
+    for name in ["identity", "proposal"] {
+        if entry.path.contains(&format!("{{{name}}}")) {
+            return json!([{ "name": name, "in": "path", "required": true, "schema": text }]);
+        }
     }
     if entry.route != Route::Audit {
         return json!([]);
@@ -91,6 +100,14 @@ fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
+fn all_schemas() -> Map<String, Value> {
+    let mut all = widening::schemas();
+    if let Value::Object(schemas) = schemas() {
+        all.extend(schemas);
+    }
+    all
+}
+
 fn schemas() -> Value {
     let text = json!({ "type": "string" });
     let number = json!({ "type": "integer", "minimum": 0 });
@@ -110,6 +127,7 @@ fn schemas() -> Value {
             ("in_flight", number.clone()), ("exchanges", number.clone()), ("refused", number.clone()),
             ("last_refusal", maybe(&reference("LastRefusal"))),
             ("rows", reference("Spent")), ("bytes", reference("Spent")), ("calls", reference("Spent")), ("restraints", list("Restraint")),
+            ("break_glass", list("Grant")),
         ], &[]),
         "LastRefusal": object(&[("at", moment.clone()), ("rule", text.clone())], &[]),
         "Spent": object(&[
@@ -198,6 +216,7 @@ mod tests {
             bytes: spent.clone(),
             calls: spent.clone(),
             restraints: vec![restraint.clone()],
+            break_glass: vec![],
         };
         let answer = wire::ActionAnswer {
             decision: "d".into(),
@@ -223,6 +242,7 @@ mod tests {
             lasting: Some("2h".into()),
             requests: Some("1/s".into()),
             rows: Some("1/day".into()),
+            ..wire::ActionRequest::default()
         };
         let problem = wire::Problem { error: "e".into(), decision: "d".into() };
         let audit = wire::AuditAnswer { summary: json!({}), records: vec![], cut: false };

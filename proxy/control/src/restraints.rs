@@ -20,7 +20,9 @@ use thiserror::Error;
 
 pub use gate::Admitted;
 use gate::Gates;
-use journal::{Event, Journal};
+use journal::Event;
+
+use crate::journal::Journal;
 
 /// All restraints. One for the life of the process.
 pub struct Restraints {
@@ -82,7 +84,8 @@ impl Restraints {
     /// # Errors
     /// They cannot be read. What cannot be read may be a quarantine, so nothing is to be served then.
     pub fn open(state: &Path) -> io::Result<Self> {
-        let (journal, events) = Journal::open(state)?;
+        let journal = Journal::open(state, "restraints")?;
+        let events = journal.news(Event::read)?;
         let in_force = ArcSwap::from_pointee(fold(InForce::new(), events));
         Ok(Self { journal, in_force, changing: Mutex::default(), gates: Gates::default() })
     }
@@ -184,7 +187,7 @@ impl Restraints {
     /// What another process wrote cannot be read; what is known stays in force.
     pub fn look_after(&self, now: Timestamp) -> io::Result<bool> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = self.journal.news()?;
+        let news = self.journal.news(Event::read)?;
         let killed: Vec<IdentityName> = news.iter().filter_map(Change::killed).collect();
         let before = self.in_force.load_full();
         let mut next = fold(InForce::clone(&before), news);

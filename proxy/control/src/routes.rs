@@ -8,7 +8,7 @@ use http::Method;
 pub(crate) struct Entry {
     pub(crate) route: Route,
     pub(crate) method: Method,
-    /// `{identity}` stands for one segment.
+    /// `{identity}` and `{proposal}` stand for one segment.
     pub(crate) path: &'static str,
     /// The least role that may call it.
     pub(crate) least: Role,
@@ -26,6 +26,9 @@ pub(crate) enum Route {
     Identity,
     Streams,
     Act(Action),
+    Proposals,
+    Approve,
+    Withdraw,
     Reload,
     Audit,
     OpenApi,
@@ -38,6 +41,8 @@ pub(crate) enum Action {
     Quarantine,
     Kill,
     Restore,
+    BreakGlass,
+    EndBreakGlass,
 }
 
 /// Why a path leads nowhere.
@@ -49,7 +54,7 @@ pub(crate) enum NoRoute {
     Method,
 }
 
-pub(crate) static ROUTES: [Entry; 10] = [
+pub(crate) static ROUTES: [Entry; 15] = [
     entry(Route::Status, "/v1/status", Role::Viewer, ("status", "How every integration stands.", "Status")),
     entry(
         Route::Identity,
@@ -79,8 +84,38 @@ pub(crate) static ROUTES: [Entry; 10] = [
     entry(
         Route::Act(Action::Restore),
         "/v1/identities/{identity}/restore",
-        Role::Admin,
-        ("restore", "Lift every restraint on an integration.", "ActionAnswer"),
+        Role::Responder,
+        ("restore", "Lift every restraint on an integration, or propose that.", "ActionAnswer"),
+    ),
+    entry(
+        Route::Act(Action::BreakGlass),
+        "/v1/identities/{identity}/break-glass",
+        Role::Responder,
+        ("break-glass", "Grant an integration more for a while, or propose that.", "ActionAnswer"),
+    ),
+    entry(
+        Route::Act(Action::EndBreakGlass),
+        "/v1/identities/{identity}/break-glass/end",
+        Role::Responder,
+        ("end-break-glass", "End every break-glass grant on an integration.", "ActionAnswer"),
+    ),
+    entry(
+        Route::Proposals,
+        "/v1/proposals",
+        Role::Viewer,
+        ("proposals", "What is proposed and waits for another person.", "Proposals"),
+    ),
+    entry(
+        Route::Approve,
+        "/v1/proposals/{proposal}/approve",
+        Role::Responder,
+        ("approve", "Have a proposal of somebody else done.", "ActionAnswer"),
+    ),
+    entry(
+        Route::Withdraw,
+        "/v1/proposals/{proposal}/withdraw",
+        Role::Responder,
+        ("withdraw", "Put a proposal aside.", "ActionAnswer"),
     ),
     entry(
         Route::Reload,
@@ -92,7 +127,7 @@ pub(crate) static ROUTES: [Entry; 10] = [
     entry(Route::OpenApi, "/v1/openapi.json", Role::Viewer, ("openapi", "This document.", "Document")),
 ];
 
-/// Where a request leads, and the identity that its path names.
+/// Where a request leads, and the identity or proposal that its path names.
 pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<(&'static Entry, Option<&'p str>), NoRoute> {
     let mut known = false;
     for entry in &ROUTES {
@@ -112,18 +147,24 @@ const fn entry(
     (name, summary, answer): (&'static str, &'static str, &'static str),
 ) -> Entry {
     let method = match route {
-        Route::Act(_) | Route::Reload => Method::POST,
-        Route::Status | Route::Identity | Route::Streams | Route::Audit | Route::OpenApi => Method::GET,
+        Route::Act(_) | Route::Approve | Route::Withdraw | Route::Reload => Method::POST,
+        Route::Status
+        | Route::Identity
+        | Route::Streams
+        | Route::Proposals
+        | Route::Audit
+        | Route::OpenApi => Method::GET,
     };
     Entry { route, method, path, least, name, summary, answer }
 }
 
 fn fits<'p>(template: &str, path: &'p str) -> Option<Option<&'p str>> {
-    let Some((before, after)) = template.split_once("{identity}") else {
+    let named = template.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?.1)));
+    let Some((before, after)) = named else {
         return (template == path).then_some(None);
     };
-    let identity = path.strip_prefix(before)?.strip_suffix(after)?;
-    (!identity.is_empty() && !identity.contains('/')).then_some(Some(identity))
+    let name = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!name.is_empty() && !name.contains('/')).then_some(Some(name))
 }
 
 #[cfg(test)]
@@ -133,7 +174,7 @@ mod tests {
     #[test]
     fn every_route_is_found_by_its_own_path_and_method_only() {
         for entry in &ROUTES {
-            let path = entry.path.replace("{identity}", "nightly");
+            let path = entry.path.replace("{identity}", "nightly").replace("{proposal}", "01J");
             let (found, identity) = find(&entry.method, &path).unwrap();
             assert_eq!(found.route, entry.route);
             assert_eq!(identity.is_some(), entry.path.contains('{'));

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use ulid::Ulid;
 
+use crate::widenings::GrantText;
 use crate::wire::{AuditAnswer, IdentityStatus, Stream};
 
 /// The running proxy, as far as responders look at it and act on it.
@@ -25,6 +26,15 @@ pub trait Running: Send + Sync {
 
     /// Has the limits follow the throttles in force.
     fn throttles_changed(&self);
+
+    /// Whether a break-glass grant can be read, and names what the integration's org has.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to write.
+    fn grantable(&self, identity: &IdentityName, text: &GrantText) -> Result<(), String>;
+
+    /// Has decisions follow the break-glass grants in force.
+    fn grants_changed(&self);
 
     /// Cuts everything that an integration, which is quarantined already, has open, and revokes what it holds.
     async fn stop(&self, identity: &IdentityName) -> Stopped;

@@ -4,12 +4,15 @@ use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use forcefield_config::config::{CertificateMatch, Role};
+use forcefield_config::config::{Approvals, CertificateMatch, Role};
 use thiserror::Error;
 
 /// The responders of a configuration.
 #[derive(Debug, Default)]
-pub struct Staff(Vec<Responder>);
+pub struct Staff {
+    responders: Vec<Responder>,
+    approvals: Approvals,
+}
 
 /// A person who may call.
 #[derive(Clone, Debug)]
@@ -62,14 +65,37 @@ impl Staff {
             }
             seen.push((&responder.name, hash));
         }
-        Ok(Self(responders))
+        Ok(Self { responders, approvals: Approvals::One })
+    }
+
+    /// The same, with so many people needed to widen.
+    #[must_use]
+    pub fn approving(self, approvals: Approvals) -> Self {
+        Self { approvals, ..self }
+    }
+
+    /// The same, without somebody.
+    #[cfg(test)]
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.responders.retain(|responder| responder.name != name);
+        self
+    }
+
+    /// How many people it takes to widen.
+    pub(crate) fn approvals(&self) -> Approvals {
+        self.approvals
+    }
+
+    /// In which role somebody is a responder now.
+    pub(crate) fn role(&self, name: &str) -> Option<Role> {
+        self.responders.iter().find(|responder| responder.name == name).map(|responder| responder.role)
     }
 
     /// Whose token it is. Takes the same time whether it is anybody's or not.
     pub(crate) fn by_token(&self, token: &[u8]) -> Option<&Responder> {
         let shown = TokenHash::hash(token);
         let mut found = None;
-        for responder in &self.0 {
+        for responder in &self.responders {
             let Proof::Token(hash) = &responder.proof else { continue };
             if verify_slices_are_equal(&hash.0, &shown.0).is_ok() {
                 found = Some(responder);
@@ -78,11 +104,24 @@ impl Staff {
         found
     }
 
-    /// Whose certificate it is: the first responder whom it fits.
+    /// Whose certificate it is: nobody's when it fits two, for they could not be told apart.
     pub(crate) fn by_certificate(&self, fits: impl Fn(&CertificateMatch) -> bool) -> Option<&Responder> {
-        self.0.iter().find(|responder| match &responder.proof {
+        let mut fitting = self.responders.iter().filter(|responder| match &responder.proof {
             Proof::Certificate(wanted) => fits(wanted),
             Proof::Token(_) => false,
+        });
+        fitting.next().filter(|_| fitting.next().is_none())
+    }
+
+    /// Whether a certificate beside a responder's token is no other responder's: one person with the proofs of two is
+    /// neither.
+    pub(crate) fn agrees(&self, who: &Responder, fits: Option<&dyn Fn(&CertificateMatch) -> bool>) -> bool {
+        let others = self.responders.iter().filter(|other| other.name != who.name);
+        fits.is_none_or(|fits| {
+            others.into_iter().all(|other| match &other.proof {
+                Proof::Certificate(wanted) => !fits(wanted),
+                Proof::Token(_) => true,
+            })
         })
     }
 }

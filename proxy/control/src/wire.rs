@@ -1,7 +1,11 @@
 //! The JSON of the control API, version 1: what the server writes and clients read, and the other way round.
 
+mod widening;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use widening::{Allow, GrantStatus, Proposal, Proposals, ProposedGrant};
 
 /// The answer of `GET /v1/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +41,8 @@ pub struct IdentityStatus {
     pub calls: Spent,
     /// What responders have put on it, oldest first.
     pub restraints: Vec<RestraintStatus>,
+    /// What it may do for a while beyond its own grants, oldest first.
+    pub break_glass: Vec<GrantStatus>,
 }
 
 /// When and by which rule a request was refused last.
@@ -123,7 +129,7 @@ pub struct Stream {
 pub struct ActionRequest {
     /// Why: for the record and for whoever looks next.
     pub reason: String,
-    /// For how long, as `2h`; until lifted when absent. Of throttle, quarantine and kill.
+    /// For how long, as `2h`; until lifted when absent. Of throttle, quarantine, kill and, required, break-glass.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none", default)]
     pub lasting: Option<String>,
     /// The most requests, as `1/s`. Of throttle.
@@ -132,6 +138,12 @@ pub struct ActionRequest {
     /// The most rows, as `1000/hour` or `20000/day`. Of throttle.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rows: Option<String>,
+    /// What stands under `allow` in an integration's file. Of break-glass.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub allow: Option<Allow>,
+    /// The entries of `also`. Of break-glass.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub also: Vec<String>,
 }
 
 /// What an action came to.

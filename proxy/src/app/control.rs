@@ -9,11 +9,12 @@ use forcefield_audit::{Act, Filter, Outcome, Record};
 use forcefield_config::Config;
 use forcefield_config::config::{CertificateMatch, Mode, ResponderProof, Role, Timeouts};
 use forcefield_control::{
-    Answer, Api, AuditQuery, Call, Proof, Responder, Running, Shown, Staff, Stopped, TokenHash, Unrecorded,
-    wire,
+    Answer, Api, AuditQuery, Call, GrantText, Proof, Responder, Running, Shown, Staff, Stopped, TokenHash,
+    Unrecorded, wire,
 };
 use forcefield_credentials::Secrets;
 use forcefield_identity::PeerCertificate;
+use forcefield_policy::grant::Grants;
 use forcefield_policy::names::IdentityName;
 use forcefield_policy::request::HandleKind;
 use http::Request;
@@ -59,7 +60,9 @@ impl Control {
         let timeouts = Timeouts { connections: CONNECTIONS, ..config.timeouts };
         let front = Arc::new(Front::new(Arc::new(trust), timeouts));
         let running = Arc::new(Steering { service: Arc::clone(service), reloads });
-        let api = Api::new(running, Arc::clone(&service.restraints), staff(&config, secrets)?);
+        let widenings = Arc::clone(&service.live.load().standing().widenings);
+        let kept = (Arc::clone(&service.restraints), widenings);
+        let api = Api::new(running, kept, staff(&config, secrets)?);
         Ok(Some(Self { api: Arc::new(api), front }))
     }
 
@@ -98,7 +101,7 @@ pub(super) fn staff(config: &Config, secrets: &Secrets) -> Result<Staff> {
         Ok(Responder { name: responder.name.clone(), role: responder.role, proof })
     };
     let responders = config.responders.iter().map(responder).collect::<Result<_>>()?;
-    Ok(Staff::new(responders)?)
+    Ok(Staff::new(responders)?.approving(config.approvals))
 }
 
 /// Has what runs follow the restraints: until the process ends.
@@ -111,6 +114,12 @@ pub(super) async fn look_after(service: Arc<Service>) {
             Ok(false) => {}
             Ok(true) => service.follow_throttles(),
             Err(error) => warn!(%error, "what another process put on integrations cannot be read"),
+        }
+        let widenings = Arc::clone(&service.live.load().standing().widenings);
+        match widenings.look_after(Timestamp::now()) {
+            Ok(false) => {}
+            Ok(true) => service.follow_grants(),
+            Err(error) => warn!(%error, "what another process granted or ended cannot be read"),
         }
     }
 }
@@ -146,6 +155,7 @@ impl Running for Steering {
                     bytes: spent(spend.bytes, spend.bytes_budget),
                     calls: spent(spend.calls, spend.calls_budget),
                     restraints: Vec::new(),
+                    break_glass: Vec::new(),
                 })
             })
             .collect()
@@ -157,6 +167,22 @@ impl Running for Steering {
 
     fn throttles_changed(&self) {
         self.service.follow_throttles();
+    }
+
+    fn grantable(&self, identity: &IdentityName, text: &GrantText) -> Result<(), String> {
+        let live = self.service.live.load();
+        let member = live.member(identity).ok_or_else(|| format!("there is no identity `{identity}`"))?;
+        let whose = (identity, member.org.api_versions);
+        let spec = forcefield_config::granted(&text.allow, &text.also, whose);
+        let spec = spec.map_err(|problems| problems.to_string())?;
+        let (_, problems) = Grants::compile(&spec, member.grants.schema());
+        let told: Vec<String> =
+            problems.iter().map(|wrong| format!("{}: {}", wrong.key, wrong.problem)).collect();
+        if told.is_empty() { Ok(()) } else { Err(told.join("; ")) }
+    }
+
+    fn grants_changed(&self) {
+        self.service.follow_grants();
     }
 
     async fn stop(&self, identity: &IdentityName) -> Stopped {

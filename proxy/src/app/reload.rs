@@ -5,12 +5,13 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use forcefield_config::Config;
 use forcefield_control::Staff;
+use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::control::staff;
 use super::{App, origins, read_issuers, tls, today};
 use crate::front::TlsState;
-use crate::live::{Snapshot, Standing};
+use crate::live::Snapshot;
 
 impl App {
     /// Reads the configuration again and takes it up; a bad one changes nothing.
@@ -57,15 +58,16 @@ impl App {
         if config.listen.proxy.address != before.config.listen.proxy.address {
             warn!("a changed `listen.proxy.address` is taken up at the next start");
         }
-        let standing = Standing { keys, sessions: Arc::clone(&before.standing().sessions) };
-        let next = Snapshot::new(Arc::new(config), before.schemas().clone(), standing, today());
+        let standing = before.standing().clone();
+        let next = Snapshot::new(Arc::new(config), before.schemas().clone(), standing, Timestamp::now());
         service.upstream.replace(orgs);
         self.front.trust().replace(trust);
         service.limit(&next.config);
         service.credentials.store(Arc::new(credentials));
         service.live.replace(next);
-        // A throttle of the meantime followed the configuration before.
+        // What was put on in the meantime followed the configuration before.
         service.follow_throttles();
+        service.follow_grants();
         if let (Some(running), Some((trust, staff))) = (&self.control, control) {
             running.front.trust().replace(trust);
             running.api.replace_staff(staff);

@@ -73,7 +73,7 @@ impl App {
         let service = &self.service;
         let live = service.live.load();
         if live.today() != today() {
-            service.live.replace(live.on(today()));
+            service.live.update(|live| live.at(Timestamp::now()));
         }
         if let Err(error) = live.standing().sessions.prune(Timestamp::now()) {
             warn!(%error, "the sessions cannot be pruned");
@@ -136,9 +136,8 @@ impl App {
         if let Err(error) = self.schemas.store(org, &schema) {
             warn!(org, %error, "the schema cannot be stored");
         }
-        // The snapshot may have been replaced in the meantime.
-        let live = self.service.live.load();
-        self.service.live.replace(live.with_schema(org, Arc::new(schema), today()));
+        let schema = Arc::new(schema);
+        self.service.live.update(|live| live.with_schema(org, schema, Timestamp::now()));
     }
 
     async fn describe(&self, member: &Member, permit: Permit) -> Result<Bytes, SchemaError> {

@@ -24,6 +24,11 @@ impl Service {
         self.limit(&self.live.load().config);
     }
 
+    /// Has decisions follow the break-glass grants in force.
+    pub fn follow_grants(&self) {
+        self.live.update(|live| live.at(Timestamp::now()));
+    }
+
     /// Narrows the limits of a configuration by the throttles in force.
     pub fn limit(&self, config: &Config) {
         let now = Timestamp::now();

@@ -11,14 +11,14 @@ use crate::read::{AllowKey, At, Door, Table};
 use forcefield_policy::grant::Enforcement;
 
 /// `allow` and `also`, checked.
-pub(super) struct Granted {
+pub(in crate::load) struct Granted {
     allow: Vec<AllowSpec>,
     named: Vec<Named>,
     patterns: Vec<Pattern>,
 }
 
 /// Checks `allow` and `also`. `None` when something cannot be read, which is then reported.
-pub(super) fn granted(
+pub(in crate::load) fn granted(
     allow: Option<Table<AllowKey, raw::Allow>>,
     also: Option<Vec<At<Door>>>,
     report: &mut Report<'_>,
@@ -63,7 +63,7 @@ pub(super) fn exports(
 
 impl Granted {
     /// The whole of it, as policy takes it.
-    pub(super) fn spec(
+    pub(in crate::load) fn spec(
         self,
         identity: &IdentityName,
         versions: ApiVersions,

@@ -16,7 +16,7 @@
 //! | `http_request`, `http_response` | method and user agent; status and length of the answer |
 //! | `resources` | one per object: `name`, `type` `sobject`, its `data.fields` |
 //! | of a call of the control plane | `actor.user` the responder (type 1), `actor.session` how and in which role; `api.service` `control`; `resources` the integration (`identity`); `unmapped.why` the reason |
-//! | `unmapped` | ours: outcome, rule, overlooked, export, rows, bytes, shapes, narrowings, jobs, upstream time; at the end of the written line `sequence` and `chain` |
+//! | `unmapped` | ours: outcome, rule, overlooked, break_glass, export, rows, bytes, shapes, narrowings, jobs, upstream time; at the end of the written line `sequence` and `chain` |
 //!
 //! Paths and query strings are left out: they hold ids and literals.
 
@@ -162,6 +162,8 @@ struct Ours<'a> {
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     overlooked: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    break_glass: &'a [String],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     export: bool,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -308,6 +310,7 @@ fn ours(record: &Record) -> Ours<'_> {
         request_bytes: record.request_bytes,
         rule: record.rule,
         overlooked: record.overlooked.as_deref(),
+        break_glass: &record.break_glass,
         export: record.export,
         shapes: &record.shapes,
         narrowings: &record.narrowings,

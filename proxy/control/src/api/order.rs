@@ -1,58 +1,100 @@
 //! An order as it was read: every part checked before anything changes.
 
+use std::time::Duration;
+
 use forcefield_config::config::{Budget, Rate, Window};
 use forcefield_config::quantity;
 use jiff::Timestamp;
 
 use crate::restraints::{Effect, Restraint};
 use crate::routes::Action;
+use crate::widenings::{Ask, GrantText};
 use crate::wire::{ActionRequest, RestraintStatus};
 
 /// What a responder ordered.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// The restraint to put on; `None` lifts all.
-    pub(super) effect: Option<Effect>,
+    pub(super) what: What,
     pub(super) reason: String,
-    pub(super) until: Option<Timestamp>,
+}
+
+/// What is to happen.
+#[derive(Debug)]
+pub(super) enum What {
+    /// Something narrower, until then.
+    Restrain(Effect, Option<Timestamp>),
+    /// No more break-glass.
+    EndGrants,
+    /// Something wider.
+    Widen(Ask),
 }
 
 // === impl Order ===
 
 impl Order {
     pub(super) fn read(action: Action, request: &ActionRequest, now: Timestamp) -> Result<Self, String> {
-        let reason = match action {
-            Action::Restore => reason_only(request)?,
-            Action::Throttle | Action::Quarantine | Action::Kill => reason(request)?,
-        };
-        let of_throttle = request.requests.is_some() || request.rows.is_some();
-        let effect = match action {
+        let (of_throttle, of_grant) = (is_of_throttle(request), is_of_grant(request));
+        let what = match action {
+            Action::Restore => {
+                return Ok(Self { what: What::Widen(Ask::Restore), reason: reason_only(request)? });
+            }
+            Action::EndBreakGlass => {
+                return Ok(Self { what: What::EndGrants, reason: reason_only(request)? });
+            }
             Action::Throttle if !of_throttle => {
                 return Err("a throttle needs `requests` or `rows`, as `1/s` or `1000/hour`".to_owned());
             }
-            Action::Throttle => Some(throttle(request)?),
-            Action::Quarantine | Action::Kill if of_throttle => {
+            Action::Quarantine | Action::Kill | Action::BreakGlass if of_throttle => {
                 return Err("`requests` and `rows` are of a throttle".to_owned());
             }
-            Action::Quarantine => Some(Effect::Quarantine),
-            Action::Kill => Some(Effect::Kill),
-            Action::Restore => None,
-        };
-        let until = match &request.lasting {
-            None => None,
-            Some(text) => {
-                let lasting = quantity::lasting(text).map_err(|wrong| format!("`for`: {wrong}"))?;
-                let until = now.checked_add(lasting);
-                Some(until.map_err(|_| "`for`: it ends too late".to_owned())?)
+            Action::Throttle | Action::Quarantine | Action::Kill if of_grant => {
+                return Err("`allow` and `also` are of break-glass".to_owned());
             }
+            Action::Throttle => What::Restrain(throttle(request)?, ending(request, now)?),
+            Action::Quarantine => What::Restrain(Effect::Quarantine, ending(request, now)?),
+            Action::Kill => What::Restrain(Effect::Kill, ending(request, now)?),
+            Action::BreakGlass => What::Widen(grant(request)?),
         };
-        Ok(Self { effect, reason, until })
+        Ok(Self { what, reason: reason(request)? })
     }
+}
+
+fn is_of_throttle(request: &ActionRequest) -> bool {
+    request.requests.is_some() || request.rows.is_some()
+}
+
+fn is_of_grant(request: &ActionRequest) -> bool {
+    request.allow.is_some() || !request.also.is_empty()
+}
+
+/// When what narrows ends by itself.
+fn ending(request: &ActionRequest, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    let Some(lasting) = lasting(request)? else { return Ok(None) };
+    now.checked_add(lasting).map(Some).map_err(|_| "`for`: it ends too late".to_owned())
+}
+
+fn lasting(request: &ActionRequest) -> Result<Option<Duration>, String> {
+    let read = |text| quantity::lasting(text).map_err(|wrong| format!("`for`: {wrong}"));
+    request.lasting.as_deref().map(read).transpose()
+}
+
+/// What break-glass is to grant. Whether its words mean anything is for the integration's org to say.
+fn grant(request: &ActionRequest) -> Result<Ask, String> {
+    let lasting = lasting(request)?.ok_or("`for`: say for how long, as `1h`; at most `24h`")?;
+    if !(SHORTEST_GRANT..=LONGEST_GRANT).contains(&lasting) {
+        return Err("`for`: a grant lasts from `1s` to `24h`".to_owned());
+    }
+    let allow = request.allow.clone().unwrap_or_default().0;
+    if allow.trim().is_empty() && request.also.is_empty() {
+        return Err("`allow` or `also`: say what to grant, as in an integration's file".to_owned());
+    }
+    let text = GrantText { allow, also: request.also.clone() };
+    Ok(Ask::BreakGlass(text, Duration::from_secs(lasting.as_secs())))
 }
 
 /// The reason of an order that takes nothing else.
 pub(super) fn reason_only(request: &ActionRequest) -> Result<String, String> {
-    if request.lasting.is_some() || request.requests.is_some() || request.rows.is_some() {
+    if request.lasting.is_some() || is_of_throttle(request) || is_of_grant(request) {
         return Err("this takes a `reason` and nothing else".to_owned());
     }
     reason(request)
@@ -122,3 +164,5 @@ fn budget(budget: Budget) -> String {
 
 const SHORTEST_REASON: usize = 3;
 const LONGEST_REASON: usize = 500;
+const SHORTEST_GRANT: Duration = Duration::from_secs(1);
+const LONGEST_GRANT: Duration = Duration::from_secs(24 * 3600);

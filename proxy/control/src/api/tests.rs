@@ -6,12 +6,13 @@ use tempfile::TempDir;
 use super::*;
 use crate::running::{AuditQuery, Stopped, Unrecorded};
 use crate::staff::{Proof, TokenHash};
+use crate::widenings::GrantText;
 use crate::wire::{AuditAnswer, Stream};
 
 /// A proxy with one integration, that notes what it is told.
 #[derive(Default)]
-struct Noted {
-    calls: Mutex<Vec<Call>>,
+pub(super) struct Noted {
+    pub(super) calls: Mutex<Vec<Call>>,
     full: bool,
 }
 
@@ -27,6 +28,10 @@ impl Running for Noted {
         Vec::new()
     }
     fn throttles_changed(&self) {}
+    fn grantable(&self, _: &IdentityName, text: &GrantText) -> Result<(), String> {
+        if text.allow.contains("Nothing") { Err("the org has no such object".into()) } else { Ok(()) }
+    }
+    fn grants_changed(&self) {}
     async fn stop(&self, _: &IdentityName) -> Stopped {
         Stopped { done: vec!["cut 2 streams".into()], undone: vec![] }
     }
@@ -45,36 +50,45 @@ impl Running for Noted {
     }
 }
 
-struct Scene {
-    api: Api,
-    noted: Arc<Noted>,
-    restraints: Arc<Restraints>,
+pub(super) struct Scene {
+    pub(super) api: Api,
+    pub(super) noted: Arc<Noted>,
+    pub(super) restraints: Arc<Restraints>,
+    pub(super) widenings: Arc<Widenings>,
     _folder: TempDir,
 }
 
-fn scene(full: bool) -> Scene {
+pub(super) fn scene(full: bool) -> Scene {
     let folder = TempDir::new().unwrap();
     let restraints = Arc::new(Restraints::open(folder.path()).unwrap());
     let noted = Arc::new(Noted { full, ..Noted::default() });
+    let widenings = Arc::new(Widenings::open(folder.path()).unwrap());
+    let kept = (Arc::clone(&restraints), Arc::clone(&widenings));
+    let api = Api::new(Arc::clone(&noted) as _, kept, staff());
+    Scene { api, noted, restraints, widenings, _folder: folder }
+}
+
+pub(super) fn staff() -> Staff {
     let responder = |name: &str, role| Responder {
         name: name.into(),
         role,
         proof: Proof::Token(TokenHash::of(token(name).as_bytes()).unwrap()),
     };
-    let staff = vec![
+    Staff::new(vec![
         responder("viewer", Role::Viewer),
         responder("oncall", Role::Responder),
+        responder("night", Role::Responder),
         responder("admin", Role::Admin),
-    ];
-    let api = Api::new(Arc::clone(&noted) as _, Arc::clone(&restraints), Staff::new(staff).unwrap());
-    Scene { api, noted, restraints, _folder: folder }
+        responder("chief", Role::Admin),
+    ])
+    .unwrap()
 }
 
 fn token(name: &str) -> String {
     format!("{name}-0123456789abcdef0123456789")
 }
 
-async fn call(scene: &Scene, who: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+pub(super) async fn call(scene: &Scene, who: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -93,12 +107,12 @@ async fn send(scene: &Scene, request: Request<Full<Bytes>>) -> (u16, Value) {
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-fn nightly() -> IdentityName {
+pub(super) fn nightly() -> IdentityName {
     IdentityName::try_from("nightly").unwrap()
 }
 
-const KILL: &str = "/v1/identities/nightly/kill";
-const WHY: &str = r#"{"reason":"vendor breached"}"#;
+pub(super) const KILL: &str = "/v1/identities/nightly/kill";
+pub(super) const WHY: &str = r#"{"reason":"vendor breached"}"#;
 
 #[tokio::test]
 async fn a_kill_is_in_force_recorded_and_told() {
@@ -120,7 +134,7 @@ async fn a_kill_is_in_force_recorded_and_told() {
 async fn what_a_role_may_not_changes_nothing_and_is_recorded() {
     let scene = scene(false);
     assert_eq!(call(&scene, "viewer", "POST", KILL, WHY).await.0, 403);
-    assert_eq!(call(&scene, "oncall", "POST", "/v1/identities/nightly/restore", WHY).await.0, 403);
+    assert_eq!(call(&scene, "viewer", "POST", "/v1/identities/nightly/restore", WHY).await.0, 403);
     assert_eq!(call(&scene, "nobody", "POST", KILL, WHY).await.0, 401);
     assert_eq!(call(&scene, "nobody", "GET", "/v1/no-such-path", "").await.0, 401);
     assert!(scene.restraints.on(&nightly(), Timestamp::now()).is_empty());
@@ -181,9 +195,18 @@ async fn narrowing_goes_on_without_the_record_and_nothing_else_does() {
 async fn a_certificate_identifies_and_a_wrong_token_beside_it_does_not() {
     let scene = scene(false);
     let certified = CertificateMatch::Uri("spiffe://corp.example/staff/oncall".into());
+    let other = CertificateMatch::Uri("spiffe://corp.example/staff/other".into());
     let proof = Proof::Certificate(certified.clone());
-    let staff = Staff::new(vec![Responder { name: "oncall".into(), role: Role::Responder, proof }]);
-    scene.api.replace_staff(staff.unwrap());
+    let proven = |name: &str, proof| Responder { name: name.into(), role: Role::Responder, proof };
+    let by_token = Proof::Token(TokenHash::of(token("night").as_bytes()).unwrap());
+    let responders = vec![
+        proven("oncall", proof),
+        proven("other", Proof::Certificate(other.clone())),
+        proven("night", by_token),
+    ];
+    scene.api.replace_staff(Staff::new(responders).unwrap());
+    let both = |_: &CertificateMatch| true;
+    let of_two = Shown { source: ([127, 0, 0, 1], 1).into(), certificate: Some(&both) };
     let fits = move |wanted: &CertificateMatch| *wanted == certified;
     let shown = Shown { source: ([127, 0, 0, 1], 1).into(), certificate: Some(&fits) };
     let request = |token: Option<&str>| {
@@ -193,4 +216,9 @@ async fn a_certificate_identifies_and_a_wrong_token_beside_it_does_not() {
     };
     assert_eq!(scene.api.answer(shown, request(None)).await.status(), 200);
     assert_eq!(scene.api.answer(shown, request(Some("Bearer wrong"))).await.status(), 401);
+    assert_eq!(scene.api.answer(of_two, request(None)).await.status(), 401, "it fits two people");
+    let night = format!("Bearer {}", token("night"));
+    assert_eq!(scene.api.answer(shown, request(Some(&night))).await.status(), 401, "one person, two names");
+    let alone = Shown { certificate: None, ..shown };
+    assert_eq!(scene.api.answer(alone, request(Some(&night))).await.status(), 200);
 }

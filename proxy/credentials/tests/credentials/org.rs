@@ -128,6 +128,7 @@ pub(crate) fn config(root: &Path, credential: Credential) -> Config {
         destinations: Default::default(),
         issuers: Default::default(),
         responders: Vec::new(),
+        approvals: Default::default(),
         identities: [(name("billing-sync"), identity(credential))].into(),
         timeouts: Timeouts::default(),
     }

@@ -231,6 +231,7 @@ fn config() -> Config {
         ]
         .into(),
         responders: Vec::new(),
+        approvals: Default::default(),
         identities: identities(),
         timeouts: Timeouts::default(),
     }
