@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use forcefield_audit::{Outcome, Proof, Record, Slot};
+use forcefield_control::wire;
 use forcefield_policy::decision::Permit;
 use forcefield_policy::names::IdentityName;
 use http::header::USER_AGENT;
@@ -143,15 +144,39 @@ impl Open {
         self.record.duration = self.started.elapsed();
         rooms.telemetry.ended(&self.record);
         rooms.tally.count(&self.record);
-        if rooms.decisions.receiver_count() > 0 {
-            // Nobody who watches can hold up a request: who is too slow misses some.
-            let _ = rooms.decisions.send(Decided { record: self.record.clone(), path: self.path });
+        // Nobody who watches can hold up a request: who is too slow misses some.
+        let stopped = matches!(self.record.outcome, Outcome::Refused | Outcome::Cut);
+        for (watchers, concerned) in [(&rooms.decisions, true), (&rooms.refusals, stopped)] {
+            if concerned && watchers.receiver_count() > 0 {
+                let _ = watchers.send(Decided { record: self.record.clone(), path: self.path.clone() });
+            }
         }
         (*self.record, self.slot)
     }
 }
 
 // === impl Decided ===
+
+impl Decided {
+    /// A refusal, for people who watch over the control plane.
+    #[must_use]
+    pub fn refusal(&self) -> wire::Refusal {
+        let record = &self.record;
+        wire::Refusal {
+            at: record.time,
+            decision: record.decision.to_string(),
+            identity: record.identity.as_ref().map(|identity| identity.as_str().to_owned()),
+            source: record.source.ip().to_canonical().to_string(),
+            method: record.method.clone(),
+            path: self.path.clone(),
+            objects: record.objects.clone(),
+            outcome: record.outcome.as_str().to_owned(),
+            rule: record.rule.unwrap_or("unknown").to_owned(),
+            reason: record.reason.clone().unwrap_or_default(),
+            status: record.status,
+        }
+    }
+}
 
 impl fmt::Display for Decided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

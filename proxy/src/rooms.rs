@@ -21,6 +21,8 @@ pub struct Rooms {
     pub tally: Tally,
     /// Decisions as they happen.
     pub decisions: broadcast::Sender<Decided>,
+    /// Those of them that refused something, or cut it off.
+    pub refusals: broadcast::Sender<Decided>,
 }
 
 impl Rooms {
@@ -36,8 +38,8 @@ impl Rooms {
         };
         let settings = Settings::new(key.context("the key of `audit`")?, config.audit.when_full);
         let writer = Writer::open(&config.root.join(&config.audit.path), settings)?;
-        let (decisions, _) = broadcast::channel(WATCHED);
-        Ok(Self { writer, telemetry: Arc::new(telemetry), tally: Tally::default(), decisions })
+        let ((decisions, _), (refusals, _)) = (broadcast::channel(WATCHED), broadcast::channel(WATCHED));
+        Ok(Self { writer, telemetry: Arc::new(telemetry), tally: Tally::default(), decisions, refusals })
     }
 
     /// A place for the record of one exchange; `None` when records cannot be written, and so nothing be answered.

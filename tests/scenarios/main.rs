@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a scenario stops where its set-up fails")]
 
 mod bounded;
+mod console;
 mod control;
 mod credentials;
 mod doors;

@@ -298,14 +298,11 @@ impl Client {
     /// # Errors
     /// When no answer came.
     pub async fn download(&self, target: &str) -> Result<Download> {
-        let mut request = Request::builder().uri(target).header(header::HOST, &self.host);
-        if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
+        let request = self.request("GET", target, None)?;
         let stream = self.connect().await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        let answer = sender.send_request(request.body(Full::new(Bytes::new()))?).await?;
+        let answer = sender.send_request(request).await?;
         Ok(Download { answer, _sender: sender })
     }
 

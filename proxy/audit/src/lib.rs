@@ -29,7 +29,7 @@ pub mod verify;
 pub mod writer;
 
 pub use key::{AuditKey, KeyError};
-pub use query::{Filter, Seen, Summary, query};
+pub use query::{Filter, Seen, Summary, query, query_some};
 pub use record::{Act, Job, Outcome, Proof, Record};
 pub use verify::{Problem, Report, verify};
 pub use writer::{OpenError, Settings, Slot, Unavailable, WriteError, Writer};

@@ -80,12 +80,34 @@ pub struct Summary {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn query(dir: &Path, filter: &Filter, mut each: impl FnMut(Seen)) -> io::Result<Summary> {
-    let mut summary = Summary::default();
+pub fn query(dir: &Path, filter: &Filter, each: impl FnMut(Seen)) -> io::Result<Summary> {
+    Ok(query_some(dir, filter, u64::MAX, each)?.0)
+}
+
+/// The same of so many lines at most; gives also whether there were more. Files that were last written before
+/// [`Filter::from`] are passed over.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn query_some(
+    dir: &Path,
+    filter: &Filter,
+    most: u64,
+    mut each: impl FnMut(Seen),
+) -> io::Result<(Summary, bool)> {
+    let (mut summary, mut left) = (Summary::default(), most);
     for (run, files) in folder::runs(dir)? {
         for number in files {
-            let mut lines = Lines::open(&folder::file(dir, &run, number))?;
+            let file = folder::file(dir, &run, number);
+            if filter.from.is_some_and(|from| is_older(&file, from)) {
+                continue;
+            }
+            let mut lines = Lines::open(&file)?;
             while let Some(line) = lines.next()? {
+                if left == 0 {
+                    return Ok((summary, true));
+                }
+                left -= 1;
                 let Line::Whole(line) = line else { continue };
                 let Some(seen) = seen(line).filter(|seen| filter.fits(seen)) else { continue };
                 summary.add(&seen);
@@ -93,7 +115,15 @@ pub fn query(dir: &Path, filter: &Filter, mut each: impl FnMut(Seen)) -> io::Res
             }
         }
     }
-    Ok(summary)
+    Ok((summary, false))
+}
+
+/// Whether a file was last written well before a moment. A record is written when its exchange has ended, so a file
+/// holds nothing that began after its last writing.
+fn is_older(file: &Path, moment: Timestamp) -> bool {
+    let written = std::fs::metadata(file).and_then(|metadata| metadata.modified());
+    let written = written.ok().and_then(|written| Timestamp::try_from(written).ok());
+    written.is_some_and(|written| moment.duration_since(written) > CLOCKS)
 }
 
 /// The parts of a line that are asked for; where they stand is told in `record::ocsf`.
@@ -216,6 +246,9 @@ impl Summary {
         }
     }
 }
+
+/// By how much the clock of a file system may be behind.
+const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
 #[cfg(test)]
 mod tests;

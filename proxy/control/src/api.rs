@@ -4,8 +4,11 @@
 //! and what narrows is in force before it is told to be. Narrowing never waits: where the record cannot be written it
 //! is done all the same, and the answer says so. Everything else is refused then.
 
+mod answer;
 mod order;
 mod query;
+mod signing;
+mod standing;
 mod widen;
 
 use std::net::SocketAddr;
@@ -16,45 +19,57 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use forcefield_config::config::{CertificateMatch, Role};
 use forcefield_policy::names::IdentityName;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
+use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::mpsc;
 use ulid::Ulid;
 
+use crate::console;
+use crate::content::Content;
+use crate::feed::{Feed, NoRoom};
 use crate::openapi;
 use crate::restraints::{Effect, Restraint, Restraints};
 use crate::routes::{Entry, NoRoute, Route, find};
 use crate::running::{Call, Running};
+use crate::sessions::{Key, Session, Sessions};
 use crate::staff::{Responder, Staff};
 use crate::widenings::Widenings;
-use crate::wire::{
-    ActionAnswer, ActionRequest, IdentityStatus, Problem, Proposal, Proposals, Status, Streams,
-};
+use crate::wire::{ActionAnswer, ActionRequest, IdentityStatus, Proposal, Proposals, Status, Streams};
+pub(crate) use answer::Refused;
+use answer::{answered, json, problem};
 use order::{Order, What};
+pub(crate) use standing::Standing;
 
 /// The control API.
 pub struct Api {
     running: Arc<dyn Running>,
     restraints: Arc<Restraints>,
     widenings: Arc<Widenings>,
-    staff: ArcSwap<Staff>,
+    staff: Arc<ArcSwap<Staff>>,
+    standing: Standing,
+    sessions: Arc<Sessions>,
+    feed: Arc<Feed>,
 }
 
-/// What a caller showed before its request: where it is, and its certificate.
+/// What a caller showed before its request: where it is, its certificate, and by which name it called.
 #[derive(Clone, Copy)]
 pub struct Shown<'a> {
     /// Its address.
     pub source: SocketAddr,
     /// Whether its verified certificate carries something; `None` when it showed none.
     pub certificate: Option<&'a (dyn Fn(&CertificateMatch) -> bool + Sync)>,
+    /// The name and port by which it called, if the name is the listener's own.
+    pub host: Option<&'a str>,
 }
 
 /// What the API answers.
-pub type Answer = Response<Full<Bytes>>;
+pub type Answer = Response<Content>;
 
 /// What a call came to, before it is recorded.
 enum Reply {
@@ -62,13 +77,15 @@ enum Reply {
     Acted(Box<ActionAnswer>),
     /// Nothing happens before another person approves it.
     Proposed(Box<Proposal>),
+    /// A session began or ended: what the page is told, and its cookie.
+    Signed(Value, String),
+    Events(mpsc::Receiver<Bytes>),
 }
 
-/// Why a call is not answered.
-#[derive(Debug)]
-struct Refused {
-    status: StatusCode,
-    text: String,
+/// Who calls, and in which session of the console, if in one.
+struct Caller {
+    responder: Responder,
+    session: Option<(Key, Session)>,
 }
 
 // === impl Api ===
@@ -81,7 +98,20 @@ impl Api {
         (restraints, widenings): (Arc<Restraints>, Arc<Widenings>),
         staff: Staff,
     ) -> Self {
-        Self { running, restraints, widenings, staff: ArcSwap::from_pointee(staff) }
+        let staff = Arc::new(ArcSwap::from_pointee(staff));
+        let standing = Standing {
+            running: Arc::clone(&running),
+            restraints: Arc::clone(&restraints),
+            widenings: Arc::clone(&widenings),
+            staff: Arc::clone(&staff),
+        };
+        let feed = Arc::new(Feed::new(standing.clone()));
+        Self { running, restraints, widenings, staff, standing, sessions: Arc::default(), feed }
+    }
+
+    /// Ends what goes on for as long as somebody listens: the process is about to end.
+    pub fn close(&self) {
+        self.feed.close();
     }
 
     /// Replaces who may call.
@@ -103,6 +133,9 @@ impl Api {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
+        if let Some(file) = console::answer(&parts.method, parts.uri.path(), shown.host) {
+            return file;
+        }
         let mut call = Call {
             decision: Ulid::new(),
             time: Timestamp::now(),
@@ -117,7 +150,7 @@ impl Api {
         };
         let reply = self.walk(shown, &parts, body, &mut call).await;
         match &reply {
-            Ok(Reply::Data(_)) => {}
+            Ok(Reply::Data(_) | Reply::Signed(..) | Reply::Events(_)) => {}
             Ok(Reply::Acted(acted)) => call.detail = Some(told(acted)),
             Ok(Reply::Proposed(proposal)) => {
                 call.status = StatusCode::ACCEPTED.as_u16();
@@ -137,11 +170,21 @@ impl Api {
                 }
                 json(StatusCode::OK, id, &acted)
             }
-            Ok(Reply::Data(_) | Reply::Proposed(_)) if recorded.is_err() => {
+            Ok(Reply::Data(_) | Reply::Proposed(_) | Reply::Signed(..) | Reply::Events(_))
+                if recorded.is_err() =>
+            {
                 problem(id, Refused::unrecorded())
             }
             Ok(Reply::Proposed(proposal)) => json(StatusCode::ACCEPTED, id, &proposal),
             Ok(Reply::Data(data)) => json(StatusCode::OK, id, &data),
+            Ok(Reply::Events(events)) => answered(StatusCode::OK, id, (EVENTS, Content::events(events))),
+            Ok(Reply::Signed(data, cookie)) => {
+                let mut answer = json(StatusCode::OK, id, &data);
+                if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                    answer.headers_mut().insert(SET_COOKIE, cookie);
+                }
+                answer
+            }
             Err(refused) => problem(id, refused),
         }
     }
@@ -164,48 +207,30 @@ impl Api {
             call.action = entry.name;
             call.target = target.map(|target| target.chars().take(LONGEST_NAME).collect());
         }
-        let who = self.identify(shown, parts, call)?;
-        if parts.headers.contains_key(ORIGIN) {
-            return Err(Refused::new(StatusCode::FORBIDDEN, "web pages may not call; there is no `Origin`"));
+        if parts.uri.path() == signing::PATH {
+            return self.sign(shown, parts, body, call).await;
         }
+        let caller = self.identify(shown, parts, call)?;
+        let who = &caller.responder;
         let (entry, target) = found.map_err(Refused::no_route)?;
         if who.role < entry.least {
             let (has, least) = (role(who.role), role(entry.least));
             let text = format!("a {has} may not {}; it needs the role `{least}`", entry.name);
             return Err(Refused::new(StatusCode::FORBIDDEN, &text));
         }
-        let request = if entry.method == http::Method::POST { Some(read(parts, body).await?) } else { None };
+        let request: Option<ActionRequest> =
+            if entry.method == http::Method::POST { Some(read(parts, body).await?) } else { None };
         call.reason = request.as_ref().map(|request| request.reason.clone());
         if let (Some(request), Route::Approve | Route::Withdraw) = (&request, entry.route) {
-            return self.settle(entry, target.unwrap_or_default(), request, (&who, call)).await;
+            return self.settle(entry, target.unwrap_or_default(), request, (who, call)).await;
         }
         let target = target.map(|target| self.known(target)).transpose()?;
         match (request, target) {
+            (None, _) if entry.route == Route::Events => self.events(caller),
             (None, target) => self.look(entry, target.as_ref(), parts).await,
-            (Some(request), Some(target)) => self.act(entry, target, request, (&who, call.decision)).await,
+            (Some(request), Some(target)) => self.act(entry, target, request, (who, call.decision)).await,
             (Some(request), None) => self.reload(&request, call.decision).await,
         }
-    }
-
-    /// Who calls. A token that is shown must be right, whatever certificate comes with it.
-    fn identify(&self, shown: Shown<'_>, parts: &Parts, call: &mut Call) -> Result<Responder, Refused> {
-        let unknown = || Refused::new(StatusCode::UNAUTHORIZED, "show a responder's certificate or token");
-        let staff = self.staff.load();
-        let mut tokens = parts.headers.get_all(AUTHORIZATION).iter();
-        let (responder, how) = match (tokens.next(), tokens.next(), shown.certificate) {
-            (Some(header), None, _) => {
-                let token = header.as_bytes().split_at_checked(BEARER.len());
-                let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(BEARER));
-                let known = token.and_then(|(_, token)| staff.by_token(token));
-                let beside = shown.certificate.map(|fits| fits as &dyn Fn(&CertificateMatch) -> bool);
-                (known.filter(|who| staff.agrees(who, beside)), "token")
-            }
-            (None, _, Some(certificate)) => (staff.by_certificate(certificate), "certificate"),
-            (Some(_), Some(_), _) | (None, _, None) => (None, "nothing"),
-        };
-        let responder = responder.cloned().ok_or_else(unknown)?;
-        call.who = Some((responder.name.clone(), responder.role, how));
-        Ok(responder)
     }
 
     fn known(&self, name: &str) -> Result<IdentityName, Refused> {
@@ -226,7 +251,7 @@ impl Api {
             return Err(Refused::unrecorded());
         }
         let query = parts.uri.query().unwrap_or_default();
-        if !query.is_empty() && entry.route != Route::Audit {
+        if !query.is_empty() && !matches!(entry.route, Route::Audit | Route::Day) {
             return Err(Refused::bad("this path takes no query string"));
         }
         let data = match entry.route {
@@ -239,30 +264,50 @@ impl Api {
                 let found = self.identities().into_iter().find(named);
                 value(&found.ok_or_else(|| Refused::new(StatusCode::NOT_FOUND, "there is no such identity"))?)
             }
+            Route::Day => {
+                let today = jiff::tz::TimeZone::UTC.to_datetime(Timestamp::now()).date();
+                let date = query::date(query, today).map_err(|wrong| Refused::bad(&wrong))?;
+                let target = target.ok_or_else(|| Refused::no_route(NoRoute::Unknown))?;
+                let failed = |text: String| Refused::new(StatusCode::SERVICE_UNAVAILABLE, &text);
+                value(&self.running.day(target, date).await.map_err(failed)?)
+            }
             Route::Audit => {
                 let asked = query::parse(query).map_err(|wrong| Refused::bad(&wrong))?;
                 let answer = self.running.audit(asked).await;
                 let failed = |text: String| Refused::new(StatusCode::SERVICE_UNAVAILABLE, &text);
                 value(&answer.map_err(failed)?)
             }
-            Route::Proposals => value(&Proposals { proposals: self.proposals() }),
-            Route::Act(_) | Route::Approve | Route::Withdraw | Route::Reload => {
+            Route::Proposals => value(&Proposals { proposals: self.standing.proposals(Timestamp::now()) }),
+            Route::Act(_) | Route::Approve | Route::Withdraw | Route::Reload | Route::Events => {
                 return Err(Refused::no_route(NoRoute::Method));
             }
         };
         Ok(Reply::Data(data))
     }
 
-    fn identities(&self) -> Vec<IdentityStatus> {
-        let now = Timestamp::now();
-        let mut all = self.running.identities();
-        for status in &mut all {
-            if let Ok(name) = IdentityName::try_from(status.identity.as_str()) {
-                status.restraints = order::statuses(&self.restraints.on(&name, now));
-                status.break_glass = self.grants_on(&name, now);
+    /// Has somebody told what happens, as long as they may know.
+    fn events(&self, caller: Caller) -> Result<Reply, Refused> {
+        if !self.running.can_record() {
+            return Err(Refused::unrecorded());
+        }
+        let Caller { responder, session } = caller;
+        let (staff, sessions) = (Arc::clone(&self.staff), Arc::clone(&self.sessions));
+        let name = responder.name.clone();
+        let holds = move |now| {
+            let staff = staff.load();
+            staff.still(&responder.name, &responder.proof).is_some()
+                && session.as_ref().is_none_or(|(key, _)| sessions.lives(key, now))
+        };
+        match self.feed.listen(&name, Box::new(holds)) {
+            Ok(events) => Ok(Reply::Events(events)),
+            Err(NoRoom) => {
+                Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, "too many listen already; close a page"))
             }
         }
-        all
+    }
+
+    fn identities(&self) -> Vec<IdentityStatus> {
+        self.standing.identities(Timestamp::now())
     }
 
     async fn act(
@@ -344,9 +389,10 @@ impl Api {
     }
 }
 
-/// Reads an order: JSON, of one reading, short, and in time.
-async fn read<B>(parts: &Parts, body: B) -> Result<ActionRequest, Refused>
+/// Reads a body: JSON, of one reading, short, and in time.
+async fn read<T, B>(parts: &Parts, body: B) -> Result<T, Refused>
 where
+    T: DeserializeOwned,
     B: Body + Unpin + Send,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -376,53 +422,6 @@ fn told(acted: &ActionAnswer) -> String {
     format!("{}{undone}", acted.done.join("; "))
 }
 
-fn json(status: StatusCode, id: Ulid, data: &impl serde::Serialize) -> Answer {
-    let body = serde_json::to_vec(data).unwrap_or_default();
-    let mut answer = Response::new(Full::from(body));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
-        headers.insert("x-forcefield-decision", id);
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    answer
-}
-
-fn problem(id: Ulid, refused: Refused) -> Answer {
-    json(refused.status, id, &Problem { error: refused.text, decision: id.to_string() })
-}
-
-// === impl Refused ===
-
-impl Refused {
-    fn new(status: StatusCode, text: &str) -> Self {
-        Self { status, text: text.to_owned() }
-    }
-
-    fn bad(text: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, text)
-    }
-
-    fn no_route(no_route: NoRoute) -> Self {
-        match no_route {
-            NoRoute::Unknown => {
-                Self::new(StatusCode::NOT_FOUND, "there is no such path; see /v1/openapi.json")
-            }
-            NoRoute::Method => Self::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method"),
-        }
-    }
-
-    fn unrecorded() -> Self {
-        let text = "records cannot be written at present, and only what narrows goes on without";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, text)
-    }
-}
-
 /// The word for a role in records and messages.
 pub(crate) fn role(role: Role) -> &'static str {
     match role {
@@ -432,7 +431,7 @@ pub(crate) fn role(role: Role) -> &'static str {
     }
 }
 
-const BEARER: &[u8] = b"Bearer ";
+const EVENTS: &str = "text/event-stream";
 const LARGEST_BODY: usize = 16 << 10;
 const BODY_TIME: Duration = Duration::from_secs(10);
 const LONGEST_NAME: usize = 128;

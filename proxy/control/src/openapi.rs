@@ -1,5 +1,6 @@
 //! The OpenAPI document, made of the table of routes.
 
+mod watching;
 mod widening;
 
 use http::Method;
@@ -44,7 +45,7 @@ fn operation(entry: &Entry) -> Value {
         "description": format!("For the role `{}` and those above it.", role(entry.least)),
         "parameters": parameters(entry),
         "responses": {
-            "200": answer("Done.", entry.answer),
+            "200": if entry.route == Route::Events { events() } else { answer("Done.", entry.answer) },
             "default": answer("Not done.", "Problem"),
         },
     });
@@ -72,7 +73,10 @@ fn parameters(entry: &Entry) -> Value {
     let text = json!({ "type": "string" });
     for name in ["identity", "proposal"] {
         if entry.path.contains(&format!("{{{name}}}")) {
-            return json!([{ "name": name, "in": "path", "required": true, "schema": text }]);
+            let named = json!({ "name": name, "in": "path", "required": true, "schema": text });
+            let day = json!({ "type": "string", "format": "date" });
+            let date = json!({ "name": "date", "in": "query", "schema": day });
+            return if entry.route == Route::Day { json!([named, date]) } else { json!([named]) };
         }
     }
     if entry.route != Route::Audit {
@@ -96,12 +100,20 @@ fn answer(description: &str, schema: &str) -> Value {
     json!({ "description": description, "content": content })
 }
 
+fn events() -> Value {
+    let content = json!({ "text/event-stream": { "schema": { "type": "string" } } });
+    let description =
+        "Events until the caller leaves: the data of `status` is a `Tick`, that of `refusal` a `Refusal`.";
+    json!({ "description": description, "content": content })
+}
+
 fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
 fn all_schemas() -> Map<String, Value> {
     let mut all = widening::schemas();
+    all.extend(watching::schemas());
     if let Value::Object(schemas) = schemas() {
         all.extend(schemas);
     }
@@ -141,8 +153,8 @@ fn schemas() -> Value {
         "Streams": object(&[("streams", list("Stream"))], &[]),
         "Stream": object(&[
             ("decision", text.clone()), ("identity", text.clone()), ("source", text.clone()),
-            ("since", moment), ("door", text.clone()), ("objects", texts.clone()),
-            ("rows", number.clone()), ("bytes", number),
+            ("since", moment.clone()), ("door", text.clone()), ("objects", texts.clone()),
+            ("rows", number.clone()), ("bytes", number.clone()),
         ], &[]),
         "Throttle": object(&[("reason", reason.clone())], &[("for", lasting.clone()), ("requests", rate), ("rows", rows)]),
         "Action": object(&[("reason", reason.clone())], &[("for", lasting)]),
@@ -261,12 +273,13 @@ mod tests {
             ("AuditAnswer", json!(audit)),
             ("Problem", json!(problem)),
         ] {
-            let keys = |value: &Value| {
-                let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
-                keys.sort();
-                keys
-            };
             assert_eq!(keys(&written), keys(&schemas[name]["properties"]), "{name}");
         }
+    }
+
+    pub(crate) fn keys(value: &Value) -> Vec<String> {
+        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
     }
 }

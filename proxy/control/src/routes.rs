@@ -24,7 +24,9 @@ pub(crate) struct Entry {
 pub(crate) enum Route {
     Status,
     Identity,
+    Day,
     Streams,
+    Events,
     Act(Action),
     Proposals,
     Approve,
@@ -54,7 +56,7 @@ pub(crate) enum NoRoute {
     Method,
 }
 
-pub(crate) static ROUTES: [Entry; 15] = [
+pub(crate) static ROUTES: [Entry; 17] = [
     entry(Route::Status, "/v1/status", Role::Viewer, ("status", "How every integration stands.", "Status")),
     entry(
         Route::Identity,
@@ -62,7 +64,19 @@ pub(crate) static ROUTES: [Entry; 15] = [
         Role::Viewer,
         ("identity", "How one integration stands.", "IdentityStatus"),
     ),
+    entry(
+        Route::Day,
+        "/v1/identities/{identity}/day",
+        Role::Viewer,
+        ("day", "What one integration read on one day, over time, by object and by door.", "Day"),
+    ),
     entry(Route::Streams, "/v1/streams", Role::Viewer, ("streams", "The exchanges under way.", "Streams")),
+    entry(
+        Route::Events,
+        "/v1/events",
+        Role::Viewer,
+        ("events", "What happens, as it happens: server-sent events `status` and `refusal`.", "Tick"),
+    ),
     entry(
         Route::Act(Action::Throttle),
         "/v1/identities/{identity}/throttle",
@@ -150,7 +164,9 @@ const fn entry(
         Route::Act(_) | Route::Approve | Route::Withdraw | Route::Reload => Method::POST,
         Route::Status
         | Route::Identity
+        | Route::Day
         | Route::Streams
+        | Route::Events
         | Route::Proposals
         | Route::Audit
         | Route::OpenApi => Method::GET,

@@ -6,11 +6,12 @@ use async_trait::async_trait;
 use forcefield_config::config::Role;
 use forcefield_policy::names::IdentityName;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use thiserror::Error;
 use ulid::Ulid;
 
 use crate::widenings::GrantText;
-use crate::wire::{AuditAnswer, IdentityStatus, Stream};
+use crate::wire::{AuditAnswer, Day, IdentityStatus, Refusal, Stream};
 
 /// The running proxy, as far as responders look at it and act on it.
 #[async_trait]
@@ -23,6 +24,9 @@ pub trait Running: Send + Sync {
 
     /// The exchanges under way, oldest first.
     fn streams(&self) -> Vec<Stream>;
+
+    /// The refusals from now on, as they happen.
+    fn refusals(&self) -> Box<dyn Refusals>;
 
     /// Has the limits follow the throttles in force.
     fn throttles_changed(&self);
@@ -51,6 +55,12 @@ pub trait Running: Send + Sync {
     /// Why it cannot be read.
     async fn audit(&self, asked: AuditQuery) -> Result<AuditAnswer, String>;
 
+    /// What the record says of one integration's day, UTC.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    async fn day(&self, identity: &IdentityName, date: Date) -> Result<Day, String>;
+
     /// Whether records can be written now.
     fn can_record(&self) -> bool;
 
@@ -59,6 +69,22 @@ pub trait Running: Send + Sync {
     /// # Errors
     /// It was not written.
     async fn record(&self, call: Call) -> Result<(), Unrecorded>;
+}
+
+/// Refusals as they happen.
+#[async_trait]
+pub trait Refusals: Send {
+    /// The next one. Nothing is lost when it is no longer waited for.
+    async fn next(&mut self) -> Heard;
+}
+
+/// What is heard of refusals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// One.
+    Refused(Box<Refusal>),
+    /// So many that came too fast.
+    Missed(u64),
 }
 
 /// What ending everything came to.
@@ -81,7 +107,8 @@ pub struct Call {
     pub source: SocketAddr,
     /// The method, as it was sent.
     pub method: String,
-    /// Who, once that is known, in which role, and how they proved it: `certificate` or `token`.
+    /// Who, once that is known, in which role, and how they proved it: `certificate`, `token`, or
+    /// `session` for a session of the console.
     pub who: Option<(String, Role, &'static str)>,
     /// What was asked for, from a closed list.
     pub action: &'static str,

@@ -26,7 +26,7 @@ pub struct Responder {
 }
 
 /// How a responder proves who they are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// By client certificate.
     Certificate(CertificateMatch),
@@ -102,6 +102,11 @@ impl Staff {
             }
         }
         found
+    }
+
+    /// The responder of a name, if they still prove who they are in this way.
+    pub(crate) fn still(&self, name: &str, proof: &Proof) -> Option<&Responder> {
+        self.responders.iter().find(|responder| responder.name == name && responder.proof == *proof)
     }
 
     /// Whose certificate it is: nobody's when it fits two, for they could not be told apart.

@@ -123,6 +123,54 @@ pub struct Stream {
     pub bytes: u64,
 }
 
+/// The event `status` of `GET /v1/events`: how everything stands, once a second.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// When.
+    pub at: Timestamp,
+    /// Whether every integration is told of, as at first, or only those that stand differently than before.
+    pub all: bool,
+    /// How they stand.
+    pub identities: Vec<IdentityStatus>,
+    /// Those that are no longer configured.
+    pub gone: Vec<String>,
+    /// Refusals of the last second that were not told of: there were too many.
+    pub missed: u64,
+    /// The oldest exchanges under way.
+    pub streams: Vec<Stream>,
+    /// How many exchanges are under way.
+    pub open: usize,
+    /// The open proposals, oldest first.
+    pub proposals: Vec<Proposal>,
+}
+
+/// The event `refusal` of `GET /v1/events`: a request that was refused, or an answer that was cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// When it came.
+    pub at: Timestamp,
+    /// The decision's id.
+    pub decision: String,
+    /// Whose, when that is known.
+    pub identity: Option<String>,
+    /// From which address.
+    pub source: String,
+    /// The method.
+    pub method: String,
+    /// The path that was asked for.
+    pub path: String,
+    /// The objects that it would have touched.
+    pub objects: Vec<String>,
+    /// `refused` or `cut`.
+    pub outcome: String,
+    /// The rule.
+    pub rule: String,
+    /// Why, as the client was told.
+    pub reason: String,
+    /// The status that the client got; 0 for none.
+    pub status: u16,
+}
+
 /// The body of `POST /v1/identities/{name}/{action}` and of `POST /v1/reload`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,6 +192,28 @@ pub struct ActionRequest {
     /// The entries of `also`. Of break-glass.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub also: Vec<String>,
+}
+
+/// The body of `POST /console/session`. Not for print: it holds a token.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignIn {
+    /// The responder's token; the certificate of the connection serves when absent.
+    #[serde(default)]
+    pub(crate) token: Option<String>,
+}
+
+/// The answer of `/console/session`: who the page is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// The responder.
+    pub responder: String,
+    /// Their role.
+    pub role: String,
+    /// What the page puts into `X-Forcefield-Guard` when it acts.
+    pub guard: String,
+    /// When the session ends at the latest.
+    pub ends: Timestamp,
 }
 
 /// What an action came to.
@@ -174,6 +244,40 @@ pub struct AuditAnswer {
     pub records: Vec<serde_json::Value>,
     /// Whether older ones were left out.
     pub cut: bool,
+}
+
+/// The answer of `GET /v1/identities/{identity}/day`: what an integration read on one day, by the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Day {
+    /// Its name.
+    pub identity: String,
+    /// The day, UTC, as `2026-03-31`.
+    pub date: String,
+    /// How many minutes one number stands for.
+    pub minutes: u32,
+    /// Exchanges of the day.
+    pub exchanges: u64,
+    /// Rows that went out.
+    pub rows: u64,
+    /// Bytes that went out.
+    pub bytes: u64,
+    /// How many exchanges were refused.
+    pub refused: Vec<u64>,
+    /// Rows by the objects of an exchange, the most first.
+    pub objects: Vec<Series>,
+    /// Rows by door, the most first.
+    pub doors: Vec<Series>,
+    /// Whether the record was too long to be read whole.
+    pub cut: bool,
+}
+
+/// Rows over a day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Series {
+    /// Of what.
+    pub name: String,
+    /// How many.
+    pub rows: Vec<u64>,
 }
 
 /// Every answer that is no success.

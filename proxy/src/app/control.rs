@@ -1,5 +1,8 @@
 //! The control plane over what runs: its listener, its staff, and what its orders do.
 
+mod day;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +12,8 @@ use forcefield_audit::{Act, Filter, Outcome, Record};
 use forcefield_config::Config;
 use forcefield_config::config::{CertificateMatch, Mode, ResponderProof, Role, Timeouts};
 use forcefield_control::{
-    Answer, Api, AuditQuery, Call, GrantText, Proof, Responder, Running, Shown, Staff, Stopped, TokenHash,
-    Unrecorded, wire,
+    Answer, Api, AuditQuery, Call, GrantText, Heard, Proof, Refusals, Responder, Running, Shown, Staff,
+    Stopped, TokenHash, Unrecorded, wire,
 };
 use forcefield_credentials::Secrets;
 use forcefield_identity::PeerCertificate;
@@ -20,11 +23,14 @@ use forcefield_policy::request::HandleKind;
 use http::Request;
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use jiff::civil::Date;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tracing::warn;
 
 use super::{read, tls};
-use crate::front::{Arrival, Front, Trust};
+use crate::exchange::Decided;
+use crate::front::{Arrival, Front, Host, Trust};
 use crate::process::Stop;
 use crate::service::Service;
 
@@ -39,10 +45,15 @@ pub(super) struct Control {
 /// A wish to reload, to be told what came of it.
 pub(super) type Reload = oneshot::Sender<Result<(), String>>;
 
+/// Refusals as they happen.
+struct Watch(broadcast::Receiver<Decided>);
+
 /// What runs, as the API sees it.
 struct Steering {
     service: Arc<Service>,
     reloads: mpsc::Sender<Reload>,
+    /// Readings of the record at one time: each keeps a core busy.
+    readings: Semaphore,
 }
 
 // === impl Control ===
@@ -59,7 +70,8 @@ impl Control {
         let trust = Trust::new(tls(&config, listener, secrets).context("`listen.control`")?);
         let timeouts = Timeouts { connections: CONNECTIONS, ..config.timeouts };
         let front = Arc::new(Front::new(Arc::new(trust), timeouts));
-        let running = Arc::new(Steering { service: Arc::clone(service), reloads });
+        let running =
+            Arc::new(Steering { service: Arc::clone(service), reloads, readings: Semaphore::new(READINGS) });
         let widenings = Arc::clone(&service.live.load().standing().widenings);
         let kept = (Arc::clone(&service.restraints), widenings);
         let api = Api::new(running, kept, staff(&config, secrets)?);
@@ -69,23 +81,35 @@ impl Control {
     /// Serves until told to stop.
     pub(super) async fn serve(api: Arc<Api>, front: Arc<Front>, listener: std::net::TcpListener, stop: Stop) {
         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-        let handler = move |arrival, request| answer(Arc::clone(&api), arrival, request);
+        let handler = {
+            let (api, front) = (Arc::clone(&api), Arc::clone(&front));
+            move |arrival, request| answer(Arc::clone(&api), Arc::clone(&front), arrival, request)
+        };
         let accepting = tokio::spawn(Arc::clone(&front).accept(listener, handler));
         stop.await;
+        api.close();
         let _ = front.drain().await;
         let _ = accepting.await;
     }
 }
 
-async fn answer(api: Arc<Api>, arrival: Arrival, request: Request<Incoming>) -> Answer {
-    if let Err(bad) = &arrival.head {
-        return Api::malformed(bad.status(), &bad.to_string());
-    }
+async fn answer(api: Arc<Api>, front: Arc<Front>, arrival: Arrival, request: Request<Incoming>) -> Answer {
+    let host = match &arrival.head {
+        Ok(checked) => &checked.host,
+        Err(bad) => return Api::malformed(bad.status(), &bad.to_string()),
+    };
+    let host = is_own(&front, host).then(|| host.to_string());
     let certificate = arrival.peer.certificate().and_then(|der| PeerCertificate::from_der(der).ok());
     let fits = certificate.map(|certificate| move |wanted: &CertificateMatch| certificate.matches(wanted));
     let certificate = fits.as_ref().map(|fits| fits as &(dyn Fn(&CertificateMatch) -> bool + Sync));
-    let shown = Shown { source: arrival.peer.address, certificate };
+    let shown = Shown { source: arrival.peer.address, certificate, host: host.as_deref() };
     api.answer(shown, request).await
+}
+
+/// Whether a host is one of the listener's certificate: a name that somebody else has lead here is not.
+fn is_own(front: &Front, host: &Host) -> bool {
+    let address = host.name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    front.trust().current().is_for(address.unwrap_or(&host.name))
 }
 
 /// The responders of a configuration.
@@ -165,6 +189,10 @@ impl Running for Steering {
         self.service.presences.list()
     }
 
+    fn refusals(&self) -> Box<dyn Refusals> {
+        Box::new(Watch(self.service.rooms.refusals.subscribe()))
+    }
+
     fn throttles_changed(&self) {
         self.service.follow_throttles();
     }
@@ -215,8 +243,8 @@ impl Running for Steering {
     }
 
     async fn audit(&self, asked: AuditQuery) -> Result<wire::AuditAnswer, String> {
-        let config = Arc::clone(&self.service.live.load().config);
-        let folder = config.root.join(&config.audit.path);
+        let _reading = self.readings.acquire().await;
+        let folder = self.record_folder();
         let read = tokio::task::spawn_blocking(move || {
             let AuditQuery { identity, object, outcome, from, until, limit } = asked;
             let filter = Filter { identity, from, until, object, outcome, decision: None };
@@ -235,6 +263,14 @@ impl Running for Steering {
         read.map_err(|error| format!("the record cannot be read: {error}"))
     }
 
+    async fn day(&self, identity: &IdentityName, date: Date) -> Result<wire::Day, String> {
+        let _reading = self.readings.acquire().await;
+        let (folder, identity) = (self.record_folder(), identity.as_str().to_owned());
+        let read = tokio::task::spawn_blocking(move || day::read(&folder, &identity, date)).await;
+        let read = read.map_err(|_| "reading the record broke off".to_owned())?;
+        read.map_err(|error| format!("the record cannot be read: {error}"))
+    }
+
     fn can_record(&self) -> bool {
         self.service.rooms.slot().is_some()
     }
@@ -246,7 +282,24 @@ impl Running for Steering {
     }
 }
 
+#[async_trait]
+impl Refusals for Watch {
+    async fn next(&mut self) -> Heard {
+        match self.0.recv().await {
+            Ok(decided) => Heard::Refused(Box::new(decided.refusal())),
+            Err(RecvError::Lagged(missed)) => Heard::Missed(missed),
+            // What is watched lives as long as the process.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
 impl Steering {
+    fn record_folder(&self) -> PathBuf {
+        let config = Arc::clone(&self.service.live.load().config);
+        config.root.join(&config.audit.path)
+    }
+
     /// Cuts what is open: what reads hears at once, and the connection of what does not is closed.
     async fn cut(&self, identity: &IdentityName, stopped: &mut Stopped) {
         let presences = &self.service.presences;
@@ -322,6 +375,8 @@ fn spent((hour, day): (u64, u64), budget: Option<forcefield_config::config::Budg
 
 /// Connections of responders at one time.
 const CONNECTIONS: usize = 256;
+/// How many may read the record at one time.
+const READINGS: usize = 2;
 /// How often restraints are looked after.
 const LOOK: Duration = Duration::from_millis(500);
 /// How often, and how long after one another, it is looked whether everything is cut: 60 ms.

@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use rustls::RootCertStore;
+use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
-    ClientHello, ResolvesServerCert, ServerConfig, ServerSessionMemoryCache, WebPkiClientVerifier,
+    ClientHello, ParsedCertificate, ResolvesServerCert, ServerConfig, ServerSessionMemoryCache,
+    WebPkiClientVerifier,
 };
 use rustls::sign::CertifiedKey;
 use thiserror::Error;
@@ -32,6 +34,7 @@ pub struct Trust {
 /// One complete set of certificates and trust.
 pub struct TlsState {
     config: Arc<ServerConfig>,
+    certificates: Arc<Certificates>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
     generation: u64,
 }
@@ -134,17 +137,17 @@ impl TlsState {
     pub fn build(material: &TlsMaterial<'_>) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let clients = material.client_ca.map(|pem| client_verifier(pem, &provider)).transpose()?;
-        let certificates = Certificates::new(material, &provider)?;
+        let certificates = Arc::new(Certificates::new(material, &provider)?);
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let builder = match &clients {
             Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_cert_resolver(Arc::new(certificates));
+        let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as _);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.session_storage = ServerSessionMemoryCache::new(RESUMABLE_SESSIONS);
         config.ticketer = aws_lc_rs::Ticketer::new()?;
-        Ok(Self { config: Arc::new(config), clients, generation: 0 })
+        Ok(Self { config: Arc::new(config), certificates, clients, generation: 0 })
     }
 
     /// For the acceptor.
@@ -157,6 +160,15 @@ impl TlsState {
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Whether a host, a name or an IP address without brackets, is one that its certificates are for.
+    #[must_use]
+    pub fn is_for(&self, host: &str) -> bool {
+        let Ok(name) = ServerName::try_from(host) else { return false };
+        let key = self.certificates.of(host).unwrap_or(&self.certificates.otherwise);
+        let leaf = key.cert.first().map(ParsedCertificate::try_from);
+        leaf.is_some_and(|leaf| leaf.is_ok_and(|leaf| verify_server_name(&leaf, &name).is_ok()))
     }
 
     /// Whether a client's chain, leaf first, is trusted now.

@@ -46,4 +46,7 @@ async fn what_an_identity_read_in_a_while_and_from_where() {
     assert_eq!(by(Filter { outcome: Some("refused".into()), ..Filter::default() }), 1);
     assert_eq!(by(Filter { decision: Some(record(3).decision.to_string()), ..Filter::default() }), 1);
     assert_eq!(by(Filter::default()), 10);
+    let (some, cut) = query_some(dir.path(), &Filter::default(), 4, |_| {}).unwrap();
+    assert!(some.exchanges < 10 && cut, "no more than four lines are read");
+    assert!(!query_some(dir.path(), &Filter::default(), 1000, |_| {}).unwrap().1);
 }

@@ -1,4 +1,6 @@
-//! The query string of `GET /v1/audit`.
+//! The query strings of `GET /v1/audit` and of an integration's day.
+
+use jiff::civil::Date;
 
 use crate::running::AuditQuery;
 
@@ -30,6 +32,15 @@ pub(super) fn parse(text: &str) -> Result<AuditQuery, String> {
     Ok(asked)
 }
 
+/// Reads `date=2026-03-31`, or nothing: then it is `today`.
+pub(super) fn date(text: &str, today: Date) -> Result<Date, String> {
+    if text.is_empty() {
+        return Ok(today);
+    }
+    let date = text.strip_prefix("date=").and_then(|date| date.parse().ok());
+    date.ok_or_else(|| "this path takes `date=2026-03-31`, a day of UTC, and nothing else".to_owned())
+}
+
 fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -53,6 +64,16 @@ const MOST: usize = 1000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_named_or_today() {
+        let today = Date::constant(2026, 3, 31);
+        assert_eq!(date("", today), Ok(today));
+        assert_eq!(date("date=2026-03-30", today), Ok(Date::constant(2026, 3, 30)));
+        for wrong in ["date=", "date=31.3.2026", "day=2026-03-30", "date=2026-03-30&date=2026-03-30"] {
+            assert!(date(wrong, today).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_query_is_read_whole_or_refused() {

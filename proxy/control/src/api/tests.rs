@@ -1,13 +1,15 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use http::header::AUTHORIZATION;
+use http_body_util::Full;
 use tempfile::TempDir;
 
 use super::*;
-use crate::running::{AuditQuery, Stopped, Unrecorded};
+use crate::running::{AuditQuery, Heard, Refusals, Stopped, Unrecorded};
 use crate::staff::{Proof, TokenHash};
 use crate::widenings::GrantText;
-use crate::wire::{AuditAnswer, Stream};
+use crate::wire::{AuditAnswer, Day, Stream};
 
 /// A proxy with one integration, that notes what it is told.
 #[derive(Default)]
@@ -27,6 +29,9 @@ impl Running for Noted {
     fn streams(&self) -> Vec<Stream> {
         Vec::new()
     }
+    fn refusals(&self) -> Box<dyn Refusals> {
+        Box::new(Silence)
+    }
     fn throttles_changed(&self) {}
     fn grantable(&self, _: &IdentityName, text: &GrantText) -> Result<(), String> {
         if text.allow.contains("Nothing") { Err("the org has no such object".into()) } else { Ok(()) }
@@ -41,12 +46,24 @@ impl Running for Noted {
     async fn audit(&self, _: AuditQuery) -> Result<AuditAnswer, String> {
         Ok(AuditAnswer { summary: Value::Null, records: vec![], cut: false })
     }
+    async fn day(&self, _: &IdentityName, date: jiff::civil::Date) -> Result<Day, String> {
+        Err(date.to_string())
+    }
     fn can_record(&self) -> bool {
         !self.full
     }
     async fn record(&self, call: Call) -> Result<(), Unrecorded> {
         self.calls.lock().unwrap().push(call);
         if self.full { Err(Unrecorded) } else { Ok(()) }
+    }
+}
+
+struct Silence;
+
+#[async_trait]
+impl Refusals for Silence {
+    async fn next(&mut self) -> Heard {
+        std::future::pending().await
     }
 }
 
@@ -100,7 +117,7 @@ pub(super) async fn call(scene: &Scene, who: &str, method: &str, path: &str, bod
 }
 
 async fn send(scene: &Scene, request: Request<Full<Bytes>>) -> (u16, Value) {
-    let shown = Shown { source: ([127, 0, 0, 1], 1).into(), certificate: None };
+    let shown = Shown { source: ([127, 0, 0, 1], 1).into(), certificate: None, host: Some(HOST) };
     let answer = scene.api.answer(shown, request).await;
     let status = answer.status().as_u16();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
@@ -111,6 +128,7 @@ pub(super) fn nightly() -> IdentityName {
     IdentityName::try_from("nightly").unwrap()
 }
 
+const HOST: &str = "forcefield.corp.example:9443";
 pub(super) const KILL: &str = "/v1/identities/nightly/kill";
 pub(super) const WHY: &str = r#"{"reason":"vendor breached"}"#;
 
@@ -206,9 +224,9 @@ async fn a_certificate_identifies_and_a_wrong_token_beside_it_does_not() {
     ];
     scene.api.replace_staff(Staff::new(responders).unwrap());
     let both = |_: &CertificateMatch| true;
-    let of_two = Shown { source: ([127, 0, 0, 1], 1).into(), certificate: Some(&both) };
+    let of_two = Shown { source: ([127, 0, 0, 1], 1).into(), certificate: Some(&both), host: Some(HOST) };
     let fits = move |wanted: &CertificateMatch| *wanted == certified;
-    let shown = Shown { source: ([127, 0, 0, 1], 1).into(), certificate: Some(&fits) };
+    let shown = Shown { source: ([127, 0, 0, 1], 1).into(), certificate: Some(&fits), host: Some(HOST) };
     let request = |token: Option<&str>| {
         let request = Request::builder().uri("/v1/streams");
         let request = token.into_iter().fold(request, |request, token| request.header(AUTHORIZATION, token));

@@ -9,13 +9,14 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use ulid::Ulid;
 
-use super::{Api, Refused, Reply, order, role};
+use super::standing::action;
+use super::{Api, Refused, Reply, order};
 use crate::restraints::Restraint;
 use crate::routes::{Entry, Route};
 use crate::running::Call;
 use crate::staff::Responder;
 use crate::widenings::{Ask, Closed, Grant, Proposal};
-use crate::wire::{self, ActionAnswer, ActionRequest, GrantStatus, ProposedGrant};
+use crate::wire::{ActionAnswer, ActionRequest};
 
 /// Whose the widening is: its owner, who approved it, why, and the id of its proposal or call.
 struct Backing {
@@ -52,7 +53,7 @@ impl Api {
         let until = now.checked_add(PROPOSALS_LIVE).unwrap_or(Timestamp::MAX);
         let proposal = Proposal { id, identity: target, ask, by, reason, since: now, until, closed: None };
         let proposal = self.widenings.propose(proposal).map_err(|error| unwritten("proposed", &error))?;
-        Ok(Reply::Proposed(Box::new(self.told(&proposal))))
+        Ok(Reply::Proposed(Box::new(self.standing.proposed(&proposal))))
     }
 
     /// Approves or withdraws a proposal. A repetition changes nothing.
@@ -223,58 +224,6 @@ impl Api {
     fn acted(&self, target: &IdentityName, now: Timestamp, mut answer: ActionAnswer) -> Reply {
         answer.restraints = order::statuses(&self.restraints.on(target, now));
         Reply::Acted(Box::new(answer))
-    }
-
-    /// The open proposals, as they are told.
-    pub(super) fn proposals(&self) -> Vec<wire::Proposal> {
-        self.widenings.proposals(Timestamp::now()).iter().map(|proposal| self.told(proposal)).collect()
-    }
-
-    fn told(&self, proposal: &Proposal) -> wire::Proposal {
-        let proposer = self.staff.load().role(&proposal.by);
-        let needs = if proposer == Some(Role::Admin) { Role::Responder } else { Role::Admin };
-        let grant = match &proposal.ask {
-            Ask::Restore => None,
-            Ask::BreakGlass(text, lasting) => Some(ProposedGrant {
-                allow: wire::Allow(text.allow.clone()),
-                also: text.also.clone(),
-                seconds: lasting.as_secs(),
-            }),
-        };
-        wire::Proposal {
-            id: proposal.id.to_string(),
-            action: action(&proposal.ask).to_owned(),
-            identity: proposal.identity.as_str().to_owned(),
-            by: proposal.by.clone(),
-            reason: proposal.reason.clone(),
-            since: proposal.since,
-            until: proposal.until,
-            needs: role(needs).to_owned(),
-            grant,
-        }
-    }
-
-    /// The break-glass grants on an integration, as they are told.
-    pub(super) fn grants_on(&self, identity: &IdentityName, now: Timestamp) -> Vec<GrantStatus> {
-        let grants = self.widenings.grants(now).into_iter().filter(|grant| grant.identity == *identity);
-        let status = |grant: Grant| GrantStatus {
-            id: grant.id.to_string(),
-            allow: wire::Allow(grant.text.allow),
-            also: grant.text.also,
-            by: grant.by,
-            approved_by: grant.approved_by,
-            reason: grant.reason,
-            since: grant.since,
-            until: grant.until,
-        };
-        grants.map(status).collect()
-    }
-}
-
-fn action(ask: &Ask) -> &'static str {
-    match ask {
-        Ask::Restore => "restore",
-        Ask::BreakGlass(..) => "break-glass",
     }
 }
 

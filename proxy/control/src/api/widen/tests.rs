@@ -144,7 +144,10 @@ async fn a_grant_that_is_not_whole_changes_nothing() {
     assert_eq!(post(&scene, "viewer", GLASS, GRANT).await.0, 403);
     let throttled = r#"{"reason":"why","requests":"1/s","allow":"Case: { read: [Id] }"}"#;
     assert_eq!(post(&scene, "admin", "/v1/identities/nightly/throttle", throttled).await.0, 400);
-    assert!(scene.widenings.grants(Timestamp::now()).is_empty() && scene.api.proposals().is_empty());
+    assert!(
+        scene.widenings.grants(Timestamp::now()).is_empty()
+            && scene.api.standing.proposals(Timestamp::now()).is_empty()
+    );
 }
 
 #[tokio::test]
