@@ -26,6 +26,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Serve(arguments) => {
             log("info");
+            crate::process::keep_memory_private();
             // The one TLS provider, before anything builds a configuration of its own.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
             let read = forcefield_cli::read_config(&arguments.config, crate::app::today())?;

@@ -111,6 +111,17 @@ impl Process {
     }
 }
 
+/// Keeps what is in memory out of files: no core dump is written of this process, and no other process of its user may
+/// look into it. To be called before a secret is read.
+pub fn keep_memory_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = setrlimit(Resource::Core, none);
+    if let Err(error) = limited.and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable)) {
+        warn!(%error, "a core dump of this process would hold secrets, and cannot be forbidden");
+    }
+}
+
 /// A socket as a service of Pingora's.
 struct Listener {
     name: &'static str,

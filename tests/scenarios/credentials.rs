@@ -106,38 +106,49 @@ async fn jwt_bearer_logs_in_with_a_signed_assertion() {
     );
 }
 
+// The harness searches every byte that any scenario's Forcefield emits for the org's secrets (`tests/src/watch.rs`); here
+// is a tour of what emits much, with troubles at the login host on the way.
 #[tokio::test]
 async fn nothing_that_leaves_the_process_holds_an_org_token_or_key() {
     let salesforce = salesforce().await;
-    let proxy = with(&salesforce, "allow:\n  Account: { read: \"*\", create: \"*\" }\nalso: [versions, resources, limits, describe-global, userinfo]\n").await;
+    let grants = "allow:\n  Account: { read: \"*\", create: \"*\" }\nalso: [versions, resources, limits, describe-global, userinfo]\n";
+    let proxy =
+        before(&salesforce).identity("nightly", grants).jwt_identity("signed", grants).start().await.unwrap();
+    for name in ["nightly", "signed"] {
+        let client = proxy.client(name).await.unwrap();
+        for target in [
+            "/services/data",
+            "/services/data/v62.0",
+            "/services/data/v62.0/limits",
+            "/services/data/v62.0/sobjects",
+            "/services/data/v62.0/sobjects/Account/describe",
+            "/services/data/v62.0/query?q=SELECT+FIELDS(ALL)+FROM+Account+LIMIT+5",
+            "/services/data/v62.0/query?q=SELECT+Phone+FROM+Contact",
+            "/services/oauth2/userinfo",
+            "/services/data/v62.0/nowhere",
+        ] {
+            client.get(target).await.unwrap();
+        }
+        salesforce.fail_next(Side::Login, Trouble::Garbage, 10);
+        salesforce.expire_all_sessions();
+        assert_eq!(client.query(QUERY).await.unwrap().status, 503);
+        salesforce.heal();
+    }
+    let minted = salesforce.tokens_minted();
+    assert!(minted.len() >= 2 && minted.iter().all(|token| token.contains(forcefield_emulator::MARK)));
+}
+
+#[tokio::test]
+async fn a_crash_leaves_no_memory_behind() {
+    use std::os::unix::process::ExitStatusExt;
+    let salesforce = salesforce().await;
+    let mut proxy = with(&salesforce, GRANTS).await;
     let client = proxy.client("nightly").await.unwrap();
-    let mut emitted = String::new();
-    for target in [
-        "/services/data",
-        "/services/data/v62.0",
-        "/services/data/v62.0/limits",
-        "/services/data/v62.0/sobjects",
-        "/services/data/v62.0/sobjects/Account/describe",
-        "/services/data/v62.0/query?q=SELECT+FIELDS(ALL)+FROM+Account+LIMIT+5",
-        "/services/data/v62.0/query?q=SELECT+Phone+FROM+Contact",
-        "/services/oauth2/userinfo",
-        "/services/data/v62.0/nowhere",
-    ] {
-        let reply = client.get(target).await.unwrap();
-        emitted.push_str(&format!("{:?}\n{}\n", reply.headers, reply.text()));
-    }
-    salesforce.fail_next(Side::Login, Trouble::Garbage, 10);
-    salesforce.expire_all_sessions();
-    emitted.push_str(&client.query(QUERY).await.unwrap().text());
-    emitted.push_str(&proxy.metrics().await.unwrap());
-    for record in proxy.records().unwrap() {
-        emitted.push_str(&record.to_string());
-    }
-    emitted.push_str(&proxy.output());
-    let mut secrets = salesforce.tokens_minted();
-    secrets.push("test-app-secret".to_owned());
-    secrets.push(client.token().unwrap().to_owned());
-    for secret in secrets {
-        assert!(!emitted.contains(&secret), "a secret was emitted");
-    }
+    assert_eq!(client.query(QUERY).await.unwrap().status, 200);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", proxy.pid().unwrap())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    proxy.signal("ABRT").await.unwrap();
+    let ended = proxy.ended(Duration::from_secs(20)).await.unwrap();
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false), "{ended}");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use forcefield_emulator::Org;
 use forcefield_tests::client::Protocol;
-use forcefield_tests::{Client, Proxy, Reply, SECRET};
+use forcefield_tests::{APP_SECRET, Client, Proxy, Reply, SECRET};
 
 use serde_json::Value;
 
@@ -195,7 +195,7 @@ async fn replayed_when_its_identity_works_with_another_org() {
         .identity("other", GRANTS)
         .org("second", &format!("{reach}, {rest}"));
     builder.write("keys/second.pem", second.ca_pem()).unwrap();
-    second.register_client_credentials("3MVG9-test-app", "test-app-secret");
+    second.register_client_credentials("3MVG9-test-app", APP_SECRET);
     let proxy = builder.start().await.unwrap();
     let client = proxy.client("nightly").await.unwrap();
     assert_eq!(client.query(QUERY).await.unwrap().status, 200);

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::pki::Pem;
+use crate::watch::{Watch, Watched};
 
 /// A caller: an address, a name, and perhaps a certificate and a token, a proxy, an address of its own.
 #[derive(Clone)]
@@ -32,6 +33,8 @@ pub struct Client {
     through: Option<(SocketAddr, String)>,
     /// Where it calls from.
     source: Option<IpAddr>,
+    /// Who searches what it gets.
+    watch: Option<Arc<Watch>>,
 }
 
 /// One connection for several requests.
@@ -116,7 +119,15 @@ impl Client {
             headers: Vec::new(),
             through: None,
             source: None,
+            watch: None,
         })
+    }
+
+    /// The same caller, whose answers are searched for what must not be in them.
+    #[must_use]
+    pub(crate) fn watched(mut self, watch: &Arc<Watch>) -> Self {
+        self.watch = Some(Arc::clone(watch));
+        self
     }
 
     /// The same caller with a bearer token.
@@ -213,7 +224,7 @@ impl Client {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
         let answer = sender.send_request(request).await.context("no answer came")?;
-        let reply = Reply::read(answer).await;
+        let reply = Reply::read(answer, self.watch.as_deref()).await;
         connection.abort();
         Ok(reply)
     }
@@ -240,7 +251,7 @@ impl Client {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
         let answer = sender.send_request(request).await.context("no answer came")?;
-        let reply = Reply::read(answer).await;
+        let reply = Reply::read(answer, self.watch.as_deref()).await;
         connection.abort();
         Ok(reply)
     }
@@ -333,7 +344,7 @@ impl Client {
     ///
     /// # Errors
     /// When the handshake fails.
-    pub async fn connect(&self) -> Result<TlsStream<TcpStream>> {
+    pub async fn connect(&self) -> Result<Watched<TlsStream<TcpStream>>> {
         let address = self.through.as_ref().map_or(self.address, |(proxy, _)| *proxy);
         let mut stream = match self.source {
             None => TcpStream::connect(address).await.context("connecting")?,
@@ -349,7 +360,8 @@ impl Client {
             target.split(':').next().unwrap_or_default().clone_into(&mut name);
         }
         let name = ServerName::try_from(name)?;
-        Ok(TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?)
+        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?;
+        Ok(Watched::new(stream, self.watch.clone()))
     }
 }
 
@@ -372,7 +384,7 @@ impl Lasting {
                 sender.send_request(request).await
             }
         };
-        Ok(Reply::read(answer.context("no answer came")?).await)
+        Ok(Reply::read(answer.context("no answer came")?, self.client.watch.as_deref()).await)
     }
 }
 
@@ -388,7 +400,7 @@ async fn tunnel(stream: &mut TcpStream, target: &str) -> Result<()> {
 }
 
 impl Reply {
-    async fn read(answer: http::Response<hyper::body::Incoming>) -> Self {
+    async fn read(answer: http::Response<hyper::body::Incoming>, watch: Option<&Watch>) -> Self {
         let (head, mut body) = answer.into_parts();
         let (mut received, mut complete) = (Vec::new(), true);
         while let Some(frame) = body.frame().await {
@@ -397,7 +409,12 @@ impl Reply {
                 Err(_) => complete = false,
             }
         }
-        Self { status: head.status.as_u16(), headers: head.headers, body: received.into(), complete }
+        let reply =
+            Self { status: head.status.as_u16(), headers: head.headers, body: received.into(), complete };
+        if let Some(watch) = watch {
+            watch.reply(&reply);
+        }
+        reply
     }
 
     /// The body as JSON, `null` when it is none.

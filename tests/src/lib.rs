@@ -7,6 +7,7 @@ pub mod client;
 pub mod pki;
 pub mod proxy;
 pub mod sdk;
+mod watch;
 
 use std::sync::OnceLock;
 
@@ -14,7 +15,7 @@ use argon2::password_hash::SaltString;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 
 pub use client::{Client, Download, Reply};
-pub use proxy::{Builder, Proxy, SECRET};
+pub use proxy::{APP_SECRET, Builder, Proxy, SECRET};
 
 /// The hash of [`SECRET`], made once in a test run.
 pub fn secret_hash() -> &'static str {

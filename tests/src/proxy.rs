@@ -3,21 +3,24 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use forcefield_emulator::Server;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::pki::{self, Authority};
+use crate::watch::Watch;
 
 /// The secret of every test identity's client.
 pub const SECRET: &str = "correct horse battery staple";
+/// The secret of the connected app at the org. It has the mark of what must never leave Forcefield.
+pub const APP_SECRET: &str = "OrgSecretStays.Hid.app";
 
 /// What will be started.
 pub struct Builder {
@@ -30,6 +33,7 @@ pub struct Builder {
     reach: String,
     orgs: String,
     binary: PathBuf,
+    watch: Watch,
 }
 
 struct Salesforce {
@@ -38,12 +42,13 @@ struct Salesforce {
     org_id: String,
 }
 
-/// A running Forcefield. It is ended when the handle goes out of scope.
+/// A running Forcefield. It is ended when the handle goes out of scope; the test fails if it has emitted a secret.
 pub struct Proxy {
     folder: TempDir,
     authority: Authority,
     child: Option<Child>,
-    output: Arc<Mutex<String>>,
+    watch: Arc<Watch>,
+    output: PathBuf,
     address: SocketAddr,
     metrics: SocketAddr,
     binary: PathBuf,
@@ -61,10 +66,10 @@ impl Builder {
         std::fs::create_dir(&keys)?;
         std::fs::create_dir(folder.path().join("identities"))?;
         std::fs::write(keys.join("client_id"), "3MVG9-test-app")?;
-        std::fs::write(keys.join("client_secret"), "test-app-secret")?;
-        std::fs::write(keys.join("jwt.pem"), private)?;
+        std::fs::write(keys.join("client_secret"), APP_SECRET)?;
+        std::fs::write(keys.join("jwt.pem"), &private)?;
         let org = salesforce.org();
-        org.register_client_credentials("3MVG9-test-app", "test-app-secret");
+        org.register_client_credentials("3MVG9-test-app", APP_SECRET);
         org.register_jwt_app("3MVG9-test-app", &public, "integration@sample.example")?;
         let salesforce = Salesforce {
             url: salesforce.url().to_owned(),
@@ -81,6 +86,7 @@ impl Builder {
             reach: String::new(),
             orgs: String::new(),
             binary: binary.into(),
+            watch: Watch::new(&private)?,
         })
     }
 
@@ -201,7 +207,7 @@ impl Builder {
         for (name, text) in &self.identities {
             std::fs::write(root.join("identities").join(format!("{name}.yaml")), text)?;
         }
-        Proxy::launch(self.folder, self.authority, self.binary).await
+        Proxy::launch(self.folder, self.authority, self.binary, Arc::new(self.watch)).await
     }
 
     fn main_file(&self) -> String {
@@ -222,16 +228,23 @@ orgs:
 }
 
 impl Proxy {
-    async fn launch(folder: TempDir, authority: Authority, binary: PathBuf) -> Result<Self> {
-        let output = Arc::new(Mutex::new(String::new()));
+    async fn launch(
+        folder: TempDir,
+        authority: Authority,
+        binary: PathBuf,
+        watch: Arc<Watch>,
+    ) -> Result<Self> {
+        let output = watch.next_log();
         let child = spawn(&binary, folder.path(), &output, &[])?;
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut proxy = Self {
             folder,
             authority,
             child: Some(child),
+            watch,
             output,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            metrics: SocketAddr::from(([127, 0, 0, 1], 0)),
+            address: nowhere,
+            metrics: nowhere,
             binary,
         };
         proxy.address = proxy.wait_for_listener("proxy").await?;
@@ -260,7 +273,7 @@ impl Proxy {
     /// # Errors
     /// None in practice.
     pub fn anonymous(&self) -> Result<Client> {
-        Client::new(self.address, &self.authority.pem(), None)
+        Ok(Client::new(self.address, &self.authority.pem(), None)?.watched(&self.watch))
     }
 
     /// A caller that shows an integration's certificate.
@@ -269,7 +282,7 @@ impl Proxy {
     /// None in practice.
     pub fn with_certificate(&self, name: &str) -> Result<Client> {
         let svid = self.authority.svid(&format!("spiffe://test.example/{name}"))?;
-        Client::new(self.address, &self.authority.pem(), Some(&svid))
+        Ok(Client::new(self.address, &self.authority.pem(), Some(&svid))?.watched(&self.watch))
     }
 
     /// A caller that has logged in as an integration.
@@ -285,6 +298,7 @@ impl Proxy {
             .pointer("/access_token")
             .and_then(serde_json::Value::as_str)
             .with_context(|| format!("no token for {name}: {}", reply.text()))?;
+        self.watch.keep_out_of_records(token);
         Ok(anonymous.with_token(token))
     }
 
@@ -311,7 +325,9 @@ impl Proxy {
     /// # Errors
     /// When there is no control listener.
     pub async fn responder(&self, name: &str) -> Result<Client> {
-        let client = Client::new(self.control_address().await?, &self.authority.pem(), None)?;
+        let client =
+            Client::new(self.control_address().await?, &self.authority.pem(), None)?.watched(&self.watch);
+        self.watch.keep_out_of_records(&responder_token(name));
         Ok(client.with_token(&responder_token(name)))
     }
 
@@ -326,6 +342,8 @@ impl Proxy {
         command.args(arguments).args(["--control", &url, "--as", responder]);
         command.arg("--config").arg(self.folder.path().join("forcefield.yaml"));
         let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await?;
+        self.watch.search("standard output of a command", &output.stdout);
+        self.watch.search("standard error of a command", &output.stderr);
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Ok((output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr)))
     }
@@ -410,7 +428,7 @@ impl Proxy {
     /// Everything it wrote to its standard output and error.
     #[must_use]
     pub fn output(&self) -> String {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        String::from_utf8_lossy(&std::fs::read(&self.output).unwrap_or_default()).into_owned()
     }
 
     /// The records written so far, oldest first.
@@ -432,13 +450,21 @@ impl Proxy {
         Ok(records)
     }
 
+    /// The process's id.
+    ///
+    /// # Errors
+    /// When there is no process.
+    pub fn pid(&self) -> Result<u32> {
+        self.child.as_ref().and_then(Child::id).context("the process has ended")
+    }
+
     /// Sends a signal to the process (`TERM`, `HUP`, `QUIT`, `KILL`).
     ///
     /// # Errors
     /// When there is no process.
     pub async fn signal(&self, name: &str) -> Result<()> {
-        let pid = self.child.as_ref().and_then(Child::id).context("the process has ended")?;
-        let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().await?;
+        let pid = self.pid()?.to_string();
+        let status = Command::new("kill").args([&format!("-{name}"), &pid]).status().await?;
         if status.success() { Ok(()) } else { bail!("kill failed") }
     }
 
@@ -464,7 +490,7 @@ impl Proxy {
             std::mem::replace(&mut self.authority, Authority::new("unused")?),
             self.binary.clone(),
         );
-        Self::launch(folder, authority, binary).await
+        Self::launch(folder, authority, binary, Arc::clone(&self.watch)).await
     }
 
     /// Starts a second process that takes over the listening sockets of this one.
@@ -476,29 +502,28 @@ impl Proxy {
     }
 }
 
-fn spawn(binary: &Path, folder: &Path, output: &Arc<Mutex<String>>, more: &[&str]) -> Result<Child> {
-    let mut command = Command::new(binary);
-    command.arg("serve").arg("--config").arg(folder.join("forcefield.yaml")).args(more);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().context("starting the binary")?;
-    if let Some(stdout) = child.stdout.take() {
-        collect(stdout, Arc::clone(output));
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.watch.metrics(self.metrics);
+        if let Some(mut child) = self.child.take() {
+            let _ = child.start_kill();
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        self.watch.files(self.folder.path());
+        self.watch.verdict();
     }
-    if let Some(stderr) = child.stderr.take() {
-        collect(stderr, Arc::clone(output));
-    }
-    Ok(child)
 }
 
-fn collect(stream: impl AsyncRead + Unpin + Send + 'static, output: Arc<Mutex<String>>) {
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(stream).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
-            output.push_str(&line);
-            output.push('\n');
-        }
-    });
+/// Starts the binary; what it writes goes to the end of a file, to its last byte.
+fn spawn(binary: &Path, folder: &Path, output: &Path, more: &[&str]) -> Result<Child> {
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(output)?;
+    let mut command = Command::new(binary);
+    command.arg("serve").arg("--config").arg(folder.join("forcefield.yaml")).args(more);
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).kill_on_drop(true);
+    command.current_dir(folder).spawn().context("starting the binary")
 }
 
 /// The address in a log line such as `{.. "message":"listening","listener":"proxy","address":"127.0.0.1:4711"}`.

@@ -51,5 +51,5 @@ pub use knobs::{Compression, Side, Trouble};
 pub use org::{Builder, JobSeen, Org};
 pub use record::Received;
 pub use server::Server;
-pub use session::{Carried, Carrier};
+pub use session::{Carried, Carrier, MARK};
 pub use touch::{Touch, Verb};

@@ -165,7 +165,7 @@ impl Login<'_> {
         }
         let mut body = self.session(&client_id, &grant.username, Some(&secret));
         if self.logins.rotate {
-            let next = format!("5Aep861{}", session::random_text(60));
+            let next = format!("5Aep861{}{}", session::MARK, session::random_text(42));
             self.logins.refresh.remove(token);
             self.logins.refresh.insert(next.clone(), grant);
             if let Some(body) = body.as_object_mut() {

@@ -63,7 +63,8 @@ impl Sessions {
 
     /// A new session of a user for a client.
     pub(crate) fn open(&mut self, org_id: &str, user: &str, client_id: &str) -> String {
-        let token = format!("{}!AQ{}", org_id.get(..15).unwrap_or(org_id), random_text(94));
+        // The mark at both ends, so that half a token gives itself away too.
+        let token = format!("{}!AQ{MARK}{}{MARK}", org_id.get(..15).unwrap_or(org_id), random_text(58));
         let session = Session {
             user: user.to_owned(),
             client_id: client_id.to_owned(),
@@ -185,6 +186,8 @@ pub(crate) fn random_text(length: usize) -> String {
     text
 }
 
+/// In every session and refresh token that an org hands out: whoever must keep them to itself can be searched for it.
+pub const MARK: &str = "OrgSecretStays.Hid";
 /// Parameters of a URL that can carry a session.
 pub(crate) const CREDENTIAL_PARAMETERS: [&str; 4] = ["oauth_token", "access_token", "sid", "session_id"];
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
