@@ -24,13 +24,13 @@ fn route(call: &mut Call<'_>, ask: &Ask) -> Outcome<Reply> {
     match (ask.method.as_str(), path.as_slice()) {
         ("POST", ["job"]) => create(call, ask),
         ("POST", ["job", id]) => change(call, id, ask),
-        ("GET", ["job", id]) => Ok(document(ask, 200, "jobInfo", &shown(job(call, id)?))),
+        ("GET", ["job", id]) => Ok(document(speaks_json(ask), 200, "jobInfo", &shown(job(call, id)?))),
         ("POST", ["job", id, "batch"]) => batch::create(call, id, ask),
         ("POST", ["job", id, "spec"]) => mapping(call, id, ask),
-        ("GET", ["job", id, "batch"]) => batch::list(call, id, ask),
-        ("GET", ["job", id, "batch", batch]) => batch::status(call, (id, batch), ask),
+        ("GET", ["job", id, "batch"]) => batch::list(call, id),
+        ("GET", ["job", id, "batch", batch]) => batch::status(call, (id, batch)),
         ("GET", ["job", id, "batch", batch, "request"]) => batch::request(call, (id, batch)),
-        ("GET", ["job", id, "batch", batch, "result"]) => batch::result(call, (id, batch), ask),
+        ("GET", ["job", id, "batch", batch, "result"]) => batch::result(call, (id, batch)),
         ("GET", ["job", id, "batch", batch, "result", result]) => batch::rows(call, (id, batch, result)),
         _ => Err(Fault::bad("InvalidUrl", "Destination URL not reset")),
     }
@@ -47,12 +47,12 @@ pub(crate) fn fault(ask: &Ask, fault: &Fault) -> Reply {
         code => code,
     };
     let body = json!({ "exceptionCode": code, "exceptionMessage": fault.message });
-    document(ask, 400, "error", body.as_object().unwrap_or(&Map::new()))
+    document(speaks_json(ask), 400, "error", body.as_object().unwrap_or(&Map::new()))
 }
 
 /// A document in the client's format. The content type of JSON is exact: a client compares it.
-fn document(ask: &Ask, status: u16, root: &str, fields: &Map<String, Json>) -> Reply {
-    if speaks_json(ask) {
+fn document(json: bool, status: u16, root: &str, fields: &Map<String, Json>) -> Reply {
+    if json {
         return Reply::new(status, "application/json", Json::Object(fields.clone()).to_string());
     }
     let body = format!("{DECLARATION}<{root} xmlns=\"{NAMESPACE}\">{}</{root}>", elements(fields));
@@ -117,7 +117,7 @@ fn create(call: &mut Call<'_>, ask: &Ask) -> Outcome<Reply> {
     let job = call.state.jobs.open(Kind::Classic, spec, &user);
     (job.created, job.version, job.chunked) = (stamp, version, chunked);
     let info = shown(job);
-    Ok(document(ask, 201, "jobInfo", &info))
+    Ok(document(speaks_json(ask), 201, "jobInfo", &info))
 }
 
 fn change(call: &mut Call<'_>, id: &str, ask: &Ask) -> Outcome<Reply> {
@@ -129,7 +129,7 @@ fn change(call: &mut Call<'_>, id: &str, ask: &Ask) -> Outcome<Reply> {
         _ => return Err(Fault::bad("InvalidJobState", "state must be Closed or Aborted")),
     };
     let info = shown(job);
-    Ok(document(ask, 200, "jobInfo", &info))
+    Ok(document(speaks_json(ask), 200, "jobInfo", &info))
 }
 
 /// A transformation: which column fills which field, and which field gets a constant.
