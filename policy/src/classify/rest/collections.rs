@@ -195,10 +195,10 @@ impl Call<'_> {
     }
 }
 
-/// Checks a value that switches something on or off.
+/// Checks a value that switches something on or off. django-salesforce writes `null` for what it does not say.
 pub(crate) fn switch(value: Option<Value<'_>>) -> Result<(), Unclear> {
     match value.map(|value| (value.kind(), value)) {
-        None | Some((Kind::True | Kind::False, _)) => Ok(()),
+        None | Some((Kind::True | Kind::False | Kind::Null, _)) => Ok(()),
         Some((_, value)) => Err(value.unclear("expected `true` or `false`")),
     }
 }
