@@ -271,6 +271,8 @@ fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     // Deadlines of heads are the guard's: hyper's would also end connections between two requests.
     builder.header_read_timeout(None).max_headers(MOST_HEADERS).max_buf_size(2 * LARGEST_HEAD);
+    // As Salesforce writes them: Airbyte's source looks names of headers up with their case.
+    builder.title_case_headers(true);
     builder
 }
 
