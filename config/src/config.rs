@@ -483,6 +483,18 @@ impl OrgUrl {
         format!("https://{}", self.authority())
     }
 
+    /// Every base URL by which the org may speak of itself: one that is reached at a port of its own, such as 8443 for
+    /// mutual TLS, names itself without it.
+    #[must_use]
+    pub fn bases(&self) -> Vec<String> {
+        let plain = format!("https://{}", self.host);
+        let mut bases = vec![format!("{plain}:443"), plain];
+        if self.port != 443 {
+            bases.push(self.base());
+        }
+        bases
+    }
+
     /// `host`, or `host:port` when the port is not 443.
     #[must_use]
     pub fn authority(&self) -> String {

@@ -1,7 +1,8 @@
 //! What the pieces of an answer go through: rows and bytes against the budget, cursors onto the ledger, the org's
-//! addresses replaced.
+//! addresses and its token replaced.
 
 use bytes::Bytes;
+use forcefield_credentials::Blotter;
 use forcefield_limits::{Counted, HandleScanner, Issued, Lease, Ledger, RowCounter};
 use forcefield_policy::names::IdentityName;
 use forcefield_policy::request::Origin;
@@ -21,6 +22,8 @@ pub(crate) struct Passing {
     pub issues: Option<Issues>,
     /// Looks again whether it may go where it goes, where it is an export.
     pub watch: Option<Watch>,
+    /// Blots the org's token out: code that runs in the org can print the session that it runs in.
+    pub blotter: Blotter,
     /// Replaces the org's addresses, where the body is text.
     pub rewriter: Option<Rewriter>,
 }
@@ -47,23 +50,38 @@ impl Pass for Passing {
             let found = issues.scanner.feed(&piece);
             (!found.is_empty()).then(|| issues.keep(found))
         });
-        let piece = match &mut self.rewriter {
-            Some(rewriter) if last.is_some() => {
-                // What it holds back is counted, and so goes too.
-                [rewriter.feed(piece), rewriter.finish()].concat().into()
-            }
-            Some(rewriter) => rewriter.feed(piece),
-            None => piece,
-        };
+        let mut piece = self.clean(piece);
+        if last.is_some() {
+            // What is held back is counted, and so goes too.
+            piece = [piece, self.rest()].concat().into();
+        }
         Ok(Passed { piece, first, last })
     }
 
     fn end(&mut self, _: &mut Exchange) -> Result<Bytes, Stop> {
-        Ok(self.rewriter.as_mut().map(Rewriter::finish).unwrap_or_default())
+        Ok(self.rest())
     }
 }
 
 impl Passing {
+    /// A piece without what is the org's alone.
+    fn clean(&mut self, piece: Bytes) -> Bytes {
+        let piece = self.blotter.feed(piece);
+        match &mut self.rewriter {
+            Some(rewriter) => rewriter.feed(piece),
+            None => piece,
+        }
+    }
+
+    /// What was held back, at the end.
+    fn rest(&mut self) -> Bytes {
+        let held = self.blotter.finish();
+        match &mut self.rewriter {
+            Some(rewriter) => [rewriter.feed(held), rewriter.finish()].concat().into(),
+            None => held,
+        }
+    }
+
     /// Counts a piece against the budget. Of one that is more than what is left goes what fits, so that the budget is
     /// spent to its last row, and nothing after it.
     fn count(&mut self, mut piece: Bytes, exchange: &mut Exchange) -> (Bytes, Option<Stop>) {

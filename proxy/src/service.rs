@@ -40,9 +40,9 @@ use crate::upstream::{Upstream, UpstreamBody};
 use arc_swap::ArcSwap;
 use destination::Export;
 pub(crate) use destination::Watch;
-use forcefield_credentials::Credentials;
+use forcefield_credentials::{AccessToken, Credentials};
 use forcefield_identity::Logins;
-use send::OrgBody;
+use send::{OrgBody, Sent};
 
 /// Answers requests. One for the life of the process; what changes is behind [`Live`].
 pub struct Service {
@@ -167,8 +167,8 @@ impl Service {
                 return Ok(reply); // a deleted job stays at the org for a while
             }
             self.learn(&member, &permit).await?; // what a job is about to read is known before it reads
-            let answer = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
-            self.reply(&member, permit, lease, (answer, &base)).await // rows and bytes counted as they pass
+            let sent = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
+            Box::pin(self.reply(&member, permit, lease, (sent, &base))).await // rows and bytes counted as they pass
         };
         let reply = Box::pin(presence.unless_cut(org)).await; // until a responder kills it
         let reply = reply.ok_or_else(|| Refusal::Killed(member.identity.name.clone()))??;
@@ -228,7 +228,7 @@ impl Service {
         member: &Member,
         permit: Permit,
         lease: Lease,
-        (answer, base): (Response<OrgBody>, &str),
+        ((answer, token), base): (Sent, &str),
     ) -> Result<Reply, Refusal> {
         let (mut head, body) = answer.into_parts();
         let plan = permit.answer();
@@ -240,8 +240,8 @@ impl Service {
         }
         let length =
             head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let orgs = [member.org.url.base()];
-        forward(&mut head, &orgs, base);
+        let orgs = member.org.url.bases();
+        forward(&mut head, &orgs, base, &token);
         warn(&mut head, member, &permit);
         if let Some(rows) = known_rows(&head).filter(|_| success && plan.rows == Rows::Csv) {
             let spent = lease.expect(rows);
@@ -261,6 +261,7 @@ impl Service {
             counter: RowCounter::new(rows),
             issues,
             watch: None,
+            blotter: token.blotter(),
             rewriter: text.then(|| Rewriter::new(orgs.iter().map(String::as_str), base)),
         };
         if success {
@@ -448,18 +449,19 @@ fn head<'a>(parts: &'a Parts, headers: &'a [(&'a str, &'a [u8])]) -> Head<'a> {
 }
 
 /// Leaves in the head of an answer what may go on, with the org's addresses replaced.
-fn forward(head: &mut http::response::Parts, orgs: &[String], base: &str) {
+fn forward(head: &mut http::response::Parts, orgs: &[String], base: &str, token: &AccessToken) {
     let location = head.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
-    let path_of = |location: &str| {
-        let rest = orgs.iter().find_map(|org| location.strip_prefix(org.as_str())).unwrap_or(location);
-        (rest.is_empty() || rest.starts_with('/') && !rest.starts_with("//")).then(|| rest.to_owned())
-    };
+    let is_path = |rest: &&str| rest.is_empty() || rest.starts_with('/') && !rest.starts_with("//");
     // An address elsewhere would lead the client away.
+    let path_of = |location: &str| {
+        let within = orgs.iter().filter_map(|org| location.strip_prefix(org.as_str())).find(is_path);
+        within.or(Some(location).filter(is_path)).map(str::to_owned)
+    };
     let location = location.and_then(path_of).map(|path| format!("{base}{path}"));
     let kept = head
         .headers
         .iter()
-        .filter(|(name, _)| passes(name))
+        .filter(|(name, value)| passes(name) && !token.is_in(value.as_bytes()))
         .map(|(name, value)| (name.clone(), value.clone()));
     head.headers = kept.collect();
     if let Some(location) = location.and_then(|location| HeaderValue::from_str(&location).ok()) {

@@ -17,6 +17,7 @@ mod process;
 mod reach;
 mod records;
 mod refusals;
+mod renewal;
 mod sdk;
 mod theft;
 mod tunnels;

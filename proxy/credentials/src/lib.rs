@@ -24,4 +24,4 @@ pub use fetch::{Fetch, FetchAnswer, FetchError};
 pub use minted::OAuthCode;
 pub use secret::Secret;
 pub use secrets::{SecretError, Secrets};
-pub use token::AccessToken;
+pub use token::{AccessToken, Blotter};

@@ -1,11 +1,13 @@
 //! An org's access token: what a decided request is sent with.
 
 use std::fmt;
+use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use forcefield_policy::decision::Permit;
 use forcefield_policy::request::Api;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use memchr::memmem;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -19,6 +21,12 @@ pub struct AccessToken {
     pub(crate) renew_at: Instant,
     /// From when on it is not used any more.
     pub(crate) expires_at: Instant,
+}
+
+/// Keeps a token out of one answer, wherever the pieces are cut: stars stand in its place, as many as it had letters.
+pub struct Blotter {
+    token: Arc<AccessToken>,
+    held: BytesMut,
 }
 
 // === impl AccessToken ===
@@ -51,11 +59,54 @@ impl AccessToken {
         permit.body(&self.text)
     }
 
+    /// Whether the token stands in `text`.
+    #[must_use]
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        memmem::find(text, self.text.as_bytes()).is_some()
+    }
+
+    /// What keeps the token out of the answer to a request that was sent with it.
+    #[must_use]
+    pub fn blotter(self: &Arc<Self>) -> Blotter {
+        Blotter { token: Arc::clone(self), held: BytesMut::new() }
+    }
+
     /// Which mint of this process it came from: a later one has a higher number.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
+}
+
+// === impl Blotter ===
+
+impl Blotter {
+    /// What may go on of a piece and of what was held before it. What could be the beginning of the token waits for the
+    /// next piece.
+    pub fn feed(&mut self, piece: Bytes) -> Bytes {
+        let token = self.token.text.as_bytes();
+        if self.held.is_empty() && !self.token.is_in(&piece) && begun(&piece, token) == 0 {
+            return piece;
+        }
+        self.held.extend_from_slice(&piece);
+        while let Some(at) = memmem::find(&self.held, token) {
+            self.held.iter_mut().skip(at).take(token.len()).for_each(|byte| *byte = b'*');
+        }
+        let safe = self.held.len() - begun(&self.held, token);
+        self.held.split_to(safe).freeze()
+    }
+
+    /// What was held, at the end of the body.
+    pub fn finish(&mut self) -> Bytes {
+        self.held.split().freeze()
+    }
+}
+
+/// How many bytes at the end of `text` are a beginning of `token`.
+fn begun(text: &[u8], token: &[u8]) -> usize {
+    let longest = token.len().saturating_sub(1).min(text.len());
+    let is_begun = |length: &usize| token.get(..*length).is_some_and(|start| text.ends_with(start));
+    (1..=longest).rev().find(is_begun).unwrap_or(0)
 }
 
 impl fmt::Debug for AccessToken {
@@ -65,3 +116,33 @@ impl fmt::Debug for AccessToken {
 }
 
 const X_SFDC_SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_blotted_out_however_it_is_cut() {
+        let text = "00D000000000001!0000D000000000001!secret";
+        let now = Instant::now();
+        let token = Arc::new(AccessToken {
+            text: Zeroizing::new(text.to_owned()),
+            generation: 1,
+            renew_at: now,
+            expires_at: now + Duration::from_secs(1),
+        });
+        let body = format!("{text}, 00D000000000001!0, {text}{text} and 00D00000000000");
+        let stars = "*".repeat(text.len());
+        let expected = format!("{stars}, 00D000000000001!0, {stars}{stars} and 00D00000000000");
+        for size in 1..=body.len() {
+            let mut blotter = token.blotter();
+            let pieces =
+                body.as_bytes().chunks(size).map(|piece| blotter.feed(Bytes::copy_from_slice(piece)));
+            let mut passed = pieces.collect::<Vec<_>>().concat();
+            passed.extend_from_slice(&blotter.finish());
+            assert_eq!(String::from_utf8(passed).unwrap(), expected, "in pieces of {size}");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Sending a permit: the org's token in, the answer out, one renewal and one repetition after a 401.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use forcefield_credentials::{AccessToken, CredentialError};
 use forcefield_policy::decision::Permit;
@@ -15,6 +17,9 @@ use crate::live::Member;
 use crate::reply::Refusal;
 use crate::upstream::{LaneKey, Outgoing, SendBody, UpstreamBody, UpstreamError};
 
+/// An org's answer, and the token with which it was asked.
+pub(super) type Sent = (Response<OrgBody>, Arc<AccessToken>);
+
 /// The body of an org's answer: as it comes, or read whole already.
 pub(super) type OrgBody = Either<UpstreamBody, Full<Bytes>>;
 
@@ -26,37 +31,42 @@ impl Service {
         permit: &Permit,
         taken: Taken,
         exchange: &mut Exchange,
-    ) -> Result<Response<OrgBody>, Refusal> {
+    ) -> Result<Sent, Refusal> {
         let (name, credentials) = (&member.identity.name, self.credentials.load_full());
         let token = credentials.token(name).await.map_err(no_credential)?;
-        // A body that streams can be sent once only; a whole one is a clone away.
-        let streamed = permit.body("").is_none().then(|| SendBody::stream(taken.into_stream()));
-        let repeatable = streamed.is_none();
-        let first = self.send_once(member, permit, &token, streamed).await?;
+        // A body that streams can be sent once only; one that has come to its end is a clone away.
+        let streams = permit.body("").is_none();
+        let whole = taken.rest.is_none().then(|| taken.bytes.clone());
+        let passing = streams.then(|| match whole.clone() {
+            Some(whole) => SendBody::Full(whole),
+            None => SendBody::stream(taken.into_stream()),
+        });
+        let first = self.send_once(member, permit, &token, passing).await?;
         let first = self.settled(permit, first).await?;
         exchange.note(|record| record.upstream_status = Some(first.status().as_u16()));
         if first.status() != StatusCode::UNAUTHORIZED {
-            return Ok(first);
+            return Ok((first, token));
         }
         if let Either::Left(body) = first.into_body() {
             body.discard().await;
         }
         self.rooms.telemetry.renewed();
         let renewed = credentials.renew(name, &token).await.map_err(no_credential)?;
-        if !repeatable {
+        if streams && whole.is_none() {
             return Err(Refusal::NoCredential(
                 "the session ended under an upload; it is renewed".into(),
                 ONE_SECOND,
             ));
         }
-        let second = self.send_once(member, permit, &renewed, None).await?;
+        let again = whole.filter(|_| streams).map(SendBody::Full);
+        let second = self.send_once(member, permit, &renewed, again).await?;
         let second = self.settled(permit, second).await?;
         exchange.note(|record| record.upstream_status = Some(second.status().as_u16()));
         if second.status() == StatusCode::UNAUTHORIZED {
             let detail = "the org refuses a session that it has just given out".to_owned();
             return Err(Refusal::NoCredential(detail, ONE_SECOND));
         }
-        Ok(second)
+        Ok((second, renewed))
     }
 
     /// Sends a request of Forcefield's own: a description. It is not of any caller's and has no record.

@@ -270,6 +270,17 @@ async fn opaque_doors_open_by_method_and_path() {
         "{}",
         echo.text()
     );
+    // The code in the org told in which session it runs. The caller has an answer of the same length without it.
+    let session = echo.json()["session"].as_str().unwrap().to_owned();
+    let token = salesforce.tokens_minted().pop().unwrap();
+    assert_eq!(session, "*".repeat(token.len()));
+    // However the org spells its own address, it leads here; what only begins like it does not.
+    let here = format!("https://localhost:{}", proxy.address().port());
+    let links = [salesforce.url(), "https://localhost", "https://localhost:443", "https://localhost.example"];
+    let links = json!({"links": links.map(|link| format!("{link}/a"))});
+    let echo = client.json("POST", "/services/apexrest/orders/8", &links).await.unwrap();
+    let expected = [&here, &here, &here, "https://localhost.example"].map(|link| format!("{link}/a"));
+    assert_eq!(echo.json()["body"]["links"], json!(expected), "{}", echo.text());
     let report = client
         .get(&format!("{BASE}/analytics/reports/00O5g000000ZaBcEAK?includeDetails=true"))
         .await
