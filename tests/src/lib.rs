@@ -20,11 +20,15 @@ pub use proxy::{APP_SECRET, Builder, Proxy, SECRET};
 /// The hash of [`SECRET`], made once in a test run.
 pub fn secret_hash() -> &'static str {
     static HASH: OnceLock<String> = OnceLock::new();
-    HASH.get_or_init(|| {
-        let salt = SaltString::encode_b64(b"forcefield tests").ok();
-        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default());
-        let hash = salt
-            .and_then(|salt| argon.hash_password(SECRET.as_bytes(), &salt).ok().map(|hash| hash.to_string()));
-        hash.unwrap_or_default()
-    })
+    HASH.get_or_init(|| hash(SECRET))
+}
+
+/// The hash of a secret, as `forcefield hash-secret` makes it.
+#[must_use]
+pub fn hash(secret: &str) -> String {
+    let salt = SaltString::encode_b64(b"forcefield tests").ok();
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default());
+    let hash =
+        salt.and_then(|salt| argon.hash_password(secret.as_bytes(), &salt).ok().map(|hash| hash.to_string()));
+    hash.unwrap_or_default()
 }

@@ -1,10 +1,15 @@
 //! A certificate authority that lives as long as a test.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType,
 };
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::pem::PemObject;
+use serde_json::json;
 
 /// A throw-away CA.
 pub struct Authority {
@@ -77,4 +82,17 @@ impl Authority {
 pub fn rsa() -> Result<(String, String)> {
     let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
     Ok((key.serialize_pem(), key.public_key_pem()))
+}
+
+/// The JWKS of an RSA key of 2048 bits, whose public half is given in PEM.
+///
+/// # Errors
+/// When it is none.
+pub fn jwks(public_pem: &str) -> Result<String> {
+    let der = SubjectPublicKeyInfoDer::from_pem_slice(public_pem.as_bytes())?;
+    // The key ends with the modulus and, in five bytes, the exponent 65537.
+    let end = der.len().checked_sub(5).context("not a key")?;
+    let modulus = der.get(end - 256..end).context("not a key of 2048 bits")?;
+    let modulus = URL_SAFE_NO_PAD.encode(modulus);
+    Ok(json!({"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "n": modulus, "e": "AQAB"}]}).to_string())
 }
