@@ -125,7 +125,7 @@ impl Schema {
     #[must_use]
     pub fn object(&self, id: ObjectId) -> &Object {
         static NONE: LazyLock<Object> = LazyLock::new(Object::none);
-        self.objects.get(id.0 as usize).unwrap_or(&NONE)
+        self.objects.get(id.0 as usize).unwrap_or_else(|| &NONE)
     }
 
     /// The object and its number, by name in any letter case.
@@ -202,7 +202,7 @@ impl Object {
     #[must_use]
     pub fn field(&self, id: FieldId) -> &Field {
         static NONE: LazyLock<Field> = LazyLock::new(Field::none);
-        self.fields.get(usize::from(id.0)).unwrap_or(&NONE)
+        self.fields.get(usize::from(id.0)).unwrap_or_else(|| &NONE)
     }
 
     /// All fields, in the org's order.

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use super::call::Call;
+use super::path::Segment;
 use super::{BodyUse, Root, Unclear, body, bulk1, bulk2, graphql, outside, rest, soap, streaming, ui};
 use crate::request::{Api, Method, Request, What};
 
@@ -52,8 +53,7 @@ pub enum Decided {
 
 /// The door of a call, if one is known.
 fn find(call: &Call<'_>) -> Option<&'static Door> {
-    let names = call.names();
-    let first = names.first().copied().unwrap_or_default();
+    let first = call.segments.first().and_then(Segment::name).unwrap_or_default();
     DOORS.iter().find(|door| door.root == call.root && (door.segment == "*" || door.segment == first))
 }
 

@@ -3,7 +3,7 @@
 use super::Reason;
 use crate::grant::{FieldSet, Grant, Grants};
 use crate::request::{Access, Fields, RowsAsked, Verb, What};
-use crate::schema::ObjectId;
+use crate::schema::{FieldId, ObjectId};
 
 /// Checks an access that a condition cannot narrow: rows named by id, counted, or looked up by a key.
 pub(super) fn plain(grants: &Grants, access: Access) -> Result<(), Reason> {
@@ -74,9 +74,14 @@ pub(super) fn exportable(grants: &Grants, what: &What, export: bool) -> Result<(
     }
 }
 
-/// The fields of a grant for a verb, or an empty set.
-pub(super) fn fields(grant: &Grant, verb: Verb) -> FieldSet {
-    grant.fields(verb).cloned().unwrap_or_default()
+/// Whether a grant covers every field for a verb, also unknown ones.
+pub(super) fn covers_every(grant: &Grant, verb: Verb) -> bool {
+    grant.fields(verb).is_some_and(FieldSet::covers_every)
+}
+
+/// Whether a grant covers a field for a verb.
+pub(super) fn covers(grant: &Grant, verb: Verb, field: FieldId) -> bool {
+    grant.fields(verb).is_some_and(|fields| fields.contains(field))
 }
 
 /// An object's name for messages.

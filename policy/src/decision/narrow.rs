@@ -105,12 +105,13 @@ fn query(grants: &Grants, query: &soql::Resolved, narrowings: &mut Vec<Narrowing
             edits.limits.push((number, most));
             narrowings.push(Narrowing::Rows(object.name().to_owned(), most));
         }
-        let fields = check::fields(grant, Verb::Read);
-        if let Some(function) = place.expands.filter(|_| !fields.covers_every()) {
+        if let Some(function) = place.expands.filter(|_| !check::covers_every(grant, Verb::Read)) {
             let granted = |custom: bool| function_covers(function, custom);
             let names: Vec<&str> = object
                 .fields()
-                .filter(|(id, field)| fields.contains(*id) && granted(is_custom(field.name())))
+                .filter(|(id, field)| {
+                    check::covers(grant, Verb::Read, *id) && granted(is_custom(field.name()))
+                })
                 .map(|(_, field)| field.name())
                 .collect();
             if names.is_empty() {
@@ -166,7 +167,7 @@ fn search(
             edits.limits.push((number, most));
             narrowings.push(Narrowing::Rows(check::name(grants, *object), most));
         }
-        if search.scope() != MatchScope::Name && !check::fields(grant, Verb::Read).covers_every() {
+        if search.scope() != MatchScope::Name && !check::covers_every(grant, Verb::Read) {
             edits.scope = Some(MatchScope::Name);
         }
         if edits.scope.is_some() || search.scope() == MatchScope::Name {
@@ -214,13 +215,12 @@ fn field_list(
         return Ok(Some(joined(list, None)));
     }
     let grant = check::covered(grants, Access::object(Verb::Read, list.object))?;
-    let fields = check::fields(grant, Verb::Read);
-    if fields.covers_every() {
+    if check::covers_every(grant, Verb::Read) {
         return Ok(None);
     }
     let object = grants.schema().object(list.object);
-    let names: Vec<&str> =
-        object.fields().filter(|(id, _)| fields.contains(*id)).map(|(_, field)| field.name()).collect();
+    let granted = object.fields().filter(|(id, _)| check::covers(grant, Verb::Read, *id));
+    let names: Vec<&str> = granted.map(|(_, field)| field.name()).collect();
     if names.is_empty() {
         return Err(Reason::EveryField(Verb::Read, object.name().to_owned()));
     }

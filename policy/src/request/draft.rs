@@ -170,7 +170,12 @@ impl Template {
             return Filled { parts: vec![self.text] };
         }
         let (mut parts, mut from) = (Vec::with_capacity(1), 0);
-        let mut out = Vec::with_capacity(self.text.len());
+        // Room for the usual share of escapes, so that nothing has to be moved.
+        let filled = |gap: &(usize, Gap)| match gap.1 {
+            Gap::Hole { need, before, .. } => fill(need).map_or(0, |text| before.len() + text.len() * 3 / 2),
+            Gap::Session => 0,
+        };
+        let mut out = Vec::with_capacity(self.text.len() + self.gaps.iter().map(filled).sum::<usize>());
         for (at, gap) in self.gaps {
             out.extend_from_slice(self.text.get(from..at).unwrap_or_default());
             from = at;

@@ -142,16 +142,16 @@ const KEYWORDS: [(&[u8], Keyword); 34] = [
 ];
 
 const fn slot(packed: u64) -> usize {
-    (packed.wrapping_mul(0x7326_de9d_d759_fd23) >> 58) as usize
+    (packed.wrapping_mul(0x2cca_701d_b007_cf87) >> 58) as usize
 }
 
-/// A word of at most eight letters as a number, the last letter lowest.
+/// A word of at most eight letters as a number, the first letter lowest.
 const fn pack(word: &[u8]) -> u64 {
     let mut packed = 0;
     let mut rest = word;
-    while let [first, after @ ..] = rest {
-        packed = packed << 8 | *first as u64;
-        rest = after;
+    while let [before @ .., last] = rest {
+        packed = packed << 8 | *last as u64;
+        rest = before;
     }
     packed
 }

@@ -3,6 +3,7 @@
 //! Only what has one reading passes. A character that some lexer drops, treats as a comment or takes for a space
 //! (`$`, `--`, U+00A0) is refused here, outside string literals, before any parser can disagree about it.
 
+mod eights;
 mod literal;
 
 use super::keyword::Keyword;
@@ -94,8 +95,9 @@ pub(crate) struct Fault {
 pub(crate) struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Where the first name of the last word or path ended.
-    first_end: usize,
+    /// Where the first name of the last word or path ended. Not as wide as `at`: the compiler would read the two as one,
+    /// right after they were written one by one, for which the processor has to wait.
+    first_end: u32,
     tokens: u32,
     fault: Option<Fault>,
 }
@@ -166,11 +168,19 @@ impl<'a> Lexer<'a> {
 
     /// The next token: [`Kind::End`] again and again after the last, [`Kind::Bad`] once something was no token.
     pub(crate) fn next(&mut self) -> Token {
+        let mut token = Token { kind: Kind::End, span: Span { start: 0, end: 0 }, first_end: 0 };
+        self.advance(&mut token);
+        token
+    }
+
+    /// The same, written in its place: a token that is copied right after it was written costs more than to read it.
+    pub(crate) fn advance(&mut self, token: &mut Token) {
         self.skip_space();
         let start = self.at;
         self.tokens += 1;
-        let kind = self.kind().unwrap_or(Kind::Bad);
-        Token { kind, span: self.span(start), first_end: self.first_end as u32 }
+        token.kind = self.kind().unwrap_or(Kind::Bad);
+        token.span = self.span(start);
+        token.first_end = self.first_end;
     }
 
     /// Why the last token was [`Kind::Bad`].
@@ -237,7 +247,7 @@ impl<'a> Lexer<'a> {
         let start = self.at;
         let packed = self.component()?;
         let first = self.at - start;
-        self.first_end = self.at;
+        self.first_end = self.at as u32;
         while self.peek(0) == Some(b'.') {
             match self.peek(1) {
                 Some(b'a'..=b'z' | b'A'..=b'Z') => {
@@ -260,27 +270,12 @@ impl<'a> Lexer<'a> {
         Some(Keyword::find(packed, length).map_or(Kind::Word, Kind::Key))
     }
 
-    /// One name; gives its last eight letters in lower case, packed, for the search of keywords.
+    /// One name; gives its first eight letters in lower case, packed, for the search of keywords.
     fn component(&mut self) -> Option<u64> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|byte| !is_word(*byte)).unwrap_or(rest.len());
+        let (length, packed) = eights::word(rest);
         self.at += length;
-        if length > MAX_NAME {
-            self.stop("a name of at most 80 characters")
-        } else {
-            Some(self.packed(length))
-        }
-    }
-
-    /// The last `length` bytes taken, at most eight, in lower case as one number.
-    fn packed(&self, length: usize) -> u64 {
-        let taken = self.bytes.get(..self.at).unwrap_or_default();
-        let last = match taken.last_chunk() {
-            Some(eight) => u64::from_be_bytes(*eight),
-            None => taken.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte)),
-        };
-        let unused = 64_u32.saturating_sub(8 * length as u32);
-        (last | 0x2020_2020_2020_2020) & u64::MAX.checked_shr(unused).unwrap_or(0)
+        if length > MAX_NAME { self.stop("a name of at most 80 characters") } else { Some(packed) }
     }
 
     /// Salesforce's lexer allows spaces inside `> =`, `< >` and `! =`; nothing else could be meant.

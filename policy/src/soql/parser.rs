@@ -45,7 +45,9 @@ impl<'a> Parser<'a> {
 
     /// The next token, taken.
     pub(crate) fn take(&mut self) -> Token {
-        std::mem::replace(&mut self.next, self.lexer.next())
+        let taken = self.next;
+        self.lexer.advance(&mut self.next);
+        taken
     }
 
     /// The search term of SOSL, which comes right after the token `FIND` that is still the next one.
@@ -254,4 +256,5 @@ impl<'a> Parser<'a> {
 }
 
 const MAX_DEPTH: u8 = 32;
-const USUAL_ITEMS: usize = 8;
+/// What most lists have room in; one allocation costs the same for few items as for these.
+const USUAL_ITEMS: usize = 32;

@@ -9,7 +9,7 @@ impl Lexer<'_> {
         self.skip_space();
         let start = self.at;
         let kind = self.term_text().unwrap_or(Kind::Bad);
-        Token { kind, span: self.span(start), first_end: self.first_end as u32 }
+        Token { kind, span: self.span(start), first_end: self.first_end }
     }
 
     fn term_text(&mut self) -> Option<Kind> {

@@ -1,6 +1,6 @@
 //! Queries and child subqueries: what is asked for, and from where.
 
-use super::{Parse, Parser};
+use super::{Parse, Parser, USUAL_ITEMS};
 use crate::soql::ast::{Expression, FieldsFunction, Item, Select, Source, TypeOf, Using, When};
 use crate::soql::keyword::Keyword;
 use crate::soql::lexer::{Kind, Path};
@@ -29,7 +29,11 @@ impl Parser<'_> {
     fn select(&mut self, place: Place) -> Parse<Select> {
         self.select_word()?;
         let scope = self.scope();
-        let items = self.list(|parser| parser.item(place))?;
+        let mut items = Vec::with_capacity(USUAL_ITEMS);
+        self.item(place, &mut items)?;
+        while self.eat(Kind::Comma) {
+            self.item(place, &mut items)?;
+        }
         if items.len() > 1 && items.iter().any(|item| matches!(item, Item::Count)) {
             return self.fault("COUNT() alone: it cannot stand beside other items");
         }
@@ -57,31 +61,37 @@ impl Parser<'_> {
         })
     }
 
-    fn item(&mut self, place: Place) -> Parse<Item> {
-        match self.next.kind {
-            Kind::Open => {
-                let child = self.child()?;
-                return Some(Item::Child(Box::new(child), self.alias()?));
-            }
+    /// Reads an item of a select list to the end of `items`. Most are plain fields, which are put together there.
+    fn item(&mut self, place: Place, items: &mut Vec<Item>) -> Parse<()> {
+        let item = match self.next.kind {
+            Kind::Open => Item::Child(Box::new(self.child()?), self.alias()?),
             Kind::Key(Keyword::Typeof) if self.starts_typeof() => {
-                let choice = self.type_of()?;
-                return Some(Item::TypeOf(Box::new(choice), self.alias()?));
+                Item::TypeOf(Box::new(self.type_of()?), self.alias()?)
             }
-            _ => {}
-        }
-        let path = self.path("a field")?;
-        let expression = if self.at(Kind::Open) {
-            let name = self.text_of(path.span);
-            if name.eq_ignore_ascii_case("FIELDS") {
-                return Some(Item::Fields(self.field_set()?));
+            _ => {
+                let path = self.path("a field")?;
+                if !self.at(Kind::Open) {
+                    let alias = self.alias()?;
+                    items.push(Item::Expression(Expression::Path(path), alias));
+                    return Some(());
+                }
+                self.made_of(path, place)?
             }
-            if name.eq_ignore_ascii_case("COUNT") && self.ahead() == Kind::Close {
-                return self.count(place);
-            }
-            self.call(path.span)?
-        } else {
-            Expression::Path(path)
         };
+        items.push(item);
+        Some(())
+    }
+
+    /// The rest of an item that starts with a function's name.
+    fn made_of(&mut self, path: Path, place: Place) -> Parse<Item> {
+        let name = self.text_of(path.span);
+        if name.eq_ignore_ascii_case("FIELDS") {
+            return Some(Item::Fields(self.field_set()?));
+        }
+        if name.eq_ignore_ascii_case("COUNT") && self.ahead() == Kind::Close {
+            return self.count(place);
+        }
+        let expression = self.call(path.span)?;
         Some(Item::Expression(expression, self.alias()?))
     }
 

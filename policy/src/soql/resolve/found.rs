@@ -64,7 +64,7 @@ struct Seen {
 impl Findings {
     pub(crate) fn with_capacity() -> Self {
         Self {
-            accesses: Vec::with_capacity(32),
+            accesses: Vec::with_capacity(64),
             places: Vec::with_capacity(4),
             anchors: Vec::with_capacity(4),
             selects_compound: false,
