@@ -34,6 +34,7 @@ use call::{Call, Envelope};
 use crate::request::{Body, Cut, Head, Request, Rows};
 use crate::schema::Schema;
 pub use doors::{Decided, DoorEntry, documentation, entries};
+pub(crate) use graphql::GraphQlValue;
 pub use unclear::{Place, Unclear, UnclearKind};
 
 /// How much of a request's body the classifier has to see.

@@ -4,6 +4,7 @@ mod asked;
 mod check;
 mod denial;
 mod describe;
+mod filter;
 mod handles;
 mod narrow;
 pub(crate) mod side_door;

@@ -5,6 +5,7 @@
 //! with holes where the decision may write something narrower than was asked.
 
 mod columns;
+mod connection;
 mod door;
 mod draft;
 mod head;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use connection::Connection;
 pub use door::{Api, Operation, Operations};
 pub(crate) use draft::percent_encode;
 pub use draft::{Body, Draft, Encoding, Method, Template};
@@ -78,6 +80,8 @@ pub enum What {
     Search(Box<sosl::Resolved>),
     /// A condition that stands by itself (`Account.where` of a parameterized search). The hole holds its text.
     Condition(Box<soql::ResolvedCondition>),
+    /// Rows that a GraphQL document asks for in one place. The hole holds the arguments that say which.
+    Connection(Box<Connection>),
     /// The fields that a record answer will have. The hole holds the comma-separated list, or nothing when the
     /// grant covers every field and the request named none.
     Fields(FieldList),
@@ -402,6 +406,7 @@ impl Request {
             | What::Query(_)
             | What::Search(_)
             | What::Condition(_)
+            | What::Connection(_)
             | What::Fields(_)
             | What::Rows(_)
             | What::Named(_)

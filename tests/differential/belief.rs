@@ -37,6 +37,7 @@ impl Belief {
                 self.accesses(search.accesses(), schema);
             }
             What::Condition(condition) => self.accesses(condition.accesses(), schema),
+            What::Connection(connection) => self.accesses(&connection.accesses, schema),
             What::Fields(list) => match &list.named {
                 None => self.accesses(&[Access::every(Verb::Read, list.object)], schema),
                 Some(named) => {

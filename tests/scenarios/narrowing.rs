@@ -1,6 +1,9 @@
 //! Where a grant is narrower than the request, the request is made to fit.
 
-use crate::{salesforce, with};
+use forcefield_tests::Reply;
+use serde_json::{Value, json};
+
+use crate::{data_requests, salesforce, with};
 
 #[tokio::test]
 async fn a_condition_is_added_wherever_the_object_is_read() {
@@ -47,6 +50,43 @@ async fn rows_are_clamped() {
         assert_eq!(client.query(soql).await.unwrap().json()["totalSize"], 7);
     }
     assert_eq!(client.query("SELECT Name FROM Account LIMIT 3").await.unwrap().json()["totalSize"], 3);
+}
+
+#[tokio::test]
+async fn graphql_is_narrowed_like_queries() {
+    let salesforce = salesforce().await;
+    let grants = "
+allow:
+  Account: { read: [Name, Region__c], where: \"Region__c = 'EU'\", max_rows: 7 }
+  Contact: { read: [LastName, AccountId] }
+";
+    let proxy = with(&salesforce, grants).await;
+    let client = proxy.client("nightly").await.unwrap();
+    let ask = async |query: &str, variables: Value| {
+        let body = json!({"query": query, "variables": variables});
+        client.json("POST", "/services/data/v62.0/graphql", &body).await.unwrap()
+    };
+    let accounts = |reply: &Reply| {
+        let edges = reply.json()["data"]["uiapi"]["query"]["Account"]["edges"].as_array().cloned();
+        edges.unwrap_or_else(|| panic!("{}", reply.text())).len()
+    };
+    let all = "{uiapi{query{Account(first:50){edges{node{Region__c{value}}}}}}}";
+    let reply = ask(all, Value::Null).await;
+    assert_eq!(accounts(&reply), 7, "{}", reply.text());
+    assert!(reply.text().contains("\"EU\"") && !reply.text().contains("\"US\""), "{}", reply.text());
+    let some =
+        "query($n:Int,$w:Account_Filter){uiapi{query{Account(first:$n,where:$w){edges{node{Name{value}}}}}}}";
+    let eu = ask(some, json!({"n": 3, "w": {"Region__c": {"eq": "EU"}}})).await;
+    assert_eq!(accounts(&eu), 3, "{}", eu.text());
+    let us = ask(some, json!({"n": 3, "w": {"Region__c": {"eq": "US"}}})).await;
+    assert_eq!(accounts(&us), 0, "{}", us.text());
+    let arrived = data_requests(&salesforce).len();
+    // No condition can be put on a parent: contacts of other regions' accounts would show it.
+    let parent = ask("{uiapi{query{Contact{edges{node{Account{Region__c{value}}}}}}}}", Value::Null).await;
+    assert_eq!(parent.status, 403, "{}", parent.text());
+    assert_eq!(data_requests(&salesforce).len(), arrived);
+    let contacts = ask("{uiapi{query{Contact{edges{node{LastName{value}}}}}}}", Value::Null).await;
+    assert_eq!(contacts.status, 200, "{}", contacts.text());
 }
 
 #[tokio::test]

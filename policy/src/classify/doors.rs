@@ -103,6 +103,7 @@ impl Decided {
             | What::Query(_)
             | What::Search(_)
             | What::Condition(_)
+            | What::Connection(_)
             | What::Fields(_)
             | What::Rows(_) => (1, Self::Accesses),
             What::Named(_) => (0, Self::Named),
@@ -282,7 +283,7 @@ const DOORS: &[Door] = &[
         entry(Api::Bulk2, "GET, PATCH, DELETE /jobs/.../{id}[/...]", Decided::Handle, "the caller's own jobs only"),
     ]) },
     data("graphql", graphql::read, &[
-        entry(Api::GraphQl, "POST /graphql", Decided::Accesses, "every name of the document and its variables; objects under a condition are refused"),
+        entry(Api::GraphQl, "POST /graphql", Decided::Accesses, "every name of the document and its variables; narrowed where the grant is narrower and a filter can say so"),
         entry(Api::GraphQl, "POST /graphql/__schema", Decided::Opaque, "introspection names every object of the org"),
     ]),
     data("ui-api", ui::read, &[

@@ -1,13 +1,14 @@
 //! GraphQL: `POST /graphql` with one query or mutation over `uiapi` (reference, section 8).
 //!
 //! Names stand in selections, in filters, in variables and behind aliases; the walk meets them all, and takes every
-//! branch that a directive might skip. The document that is sent is printed from the tree. A grant's condition cannot
-//! be put into a document yet, so objects whose grant has one are refused here by the decision.
+//! branch that a directive might skip. The document that is sent is printed from the tree, with holes where connections
+//! have their arguments: what the decision narrows is written there.
 
 mod ast;
 mod mutation;
 mod read;
 mod records;
+mod settle;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,8 @@ use super::unclear::Unclear;
 use crate::request::{
     Answer, Api, Body, Encoding, Method, Needs, Opaque, Operation, Operations, Request, Rows, Template, What,
 };
-use ast::{Document, Value};
+pub(crate) use ast::Value as GraphQlValue;
+use ast::{Document, HOLE, Selection, Value};
 
 /// Reads a call.
 pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
@@ -29,19 +31,28 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
     let parameters = call.parameters(&[])?;
     let json = call.json()?;
     let body = json.root().only(&["query", "operationName", "variables"])?;
-    let document = read::document(&body.required("query")?.string()?)?;
+    let mut document = read::document(&body.required("query")?.string()?)?;
     if let Some(name) = body.get("operationName").filter(|name| name.kind() != Kind::Null)
         && document.operation.name.as_deref() != Some(&*name.string()?)
     {
         return Err(name.unclear("is not the name of the operation"));
     }
-    let variables = match body.get("variables").filter(|variables| variables.kind() != Kind::Null) {
+    let mut variables = match body.get("variables").filter(|variables| variables.kind() != Kind::Null) {
         Some(variables) => pairs(variables.is(Kind::Object)?)?,
         None => Vec::new(),
     };
+    walk::check_declared(&document, &variables)?;
+    settle::settle(&mut document, &mut variables);
     let touched = walk::touched(call.schema, &document, &variables)?;
-    let mut needs: Vec<What> = touched.accesses.into_iter().map(What::Access).collect();
-    needs.extend(touched.rows.into_iter().map(What::Rows));
+    let (mut needs, mut holes) = (Vec::new(), Vec::new());
+    for (field, connection) in touched.connections {
+        holes.push((field, needs.len()));
+        needs.push(What::Connection(Box::new(connection)));
+    }
+    needs.extend(touched.accesses.into_iter().map(What::Access));
+    document.operation.selections.iter_mut().for_each(|selection| open_holes(selection, &holes));
+    let within = document.fragments.iter_mut().flat_map(|fragment| &mut fragment.selections);
+    within.for_each(|selection| open_holes(selection, &holes));
     if touched.introspects {
         // GraphQL's own schema names every object: granted like a resource of its own under the endpoint's path.
         let path = format!("{}/__schema", call.opaque_path());
@@ -58,10 +69,29 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
     Ok(request)
 }
 
+/// Marks the fields whose arguments are written by the decision: by their numbers, with the needs that say what.
+fn open_holes(selection: &mut Selection, holes: &[(usize, usize)]) {
+    let inner = match selection {
+        Selection::Spread { .. } => return,
+        Selection::Inline { selections, .. } => selections,
+        Selection::Field(field) => {
+            field.hole = holes.iter().find(|(number, _)| *number == field.number).map(|(_, need)| *need);
+            &mut field.selections
+        }
+    };
+    inner.iter_mut().for_each(|selection| open_holes(selection, holes));
+}
+
 /// The body as it is sent.
 fn sent(document: &Document, variables: &[(Box<str>, Value)]) -> Template {
-    let mut body = b"{\"query\":".to_vec();
-    write_text(&document.to_string(), &mut body);
+    let mut template = Template::from("{\"query\":\"");
+    for (at, piece) in document.to_string().split(HOLE).enumerate() {
+        match piece.parse() {
+            Ok(need) if at % 2 == 1 => template.hole(need, "", Encoding::Json),
+            _ => template.text(encoded(piece)),
+        };
+    }
+    let mut body = b"\"".to_vec();
     if let Some(name) = &document.operation.name {
         body.extend_from_slice(b",\"operationName\":");
         write_text(name, &mut body);
@@ -71,7 +101,15 @@ fn sent(document: &Document, variables: &[(Box<str>, Value)]) -> Template {
         write_pairs(variables, &mut body);
     }
     body.push(b'}');
-    Template::from(body)
+    template.text(body);
+    template
+}
+
+/// The inside of a JSON string.
+fn encoded(text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    Encoding::Json.write(text, &mut out);
+    out
 }
 
 fn write_text(text: &str, out: &mut Vec<u8>) {

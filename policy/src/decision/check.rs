@@ -60,6 +60,7 @@ pub(super) fn exportable(grants: &Grants, what: &What, export: bool) -> Result<(
         What::Query(query) => query.accesses().iter().map(|access| access.object).collect(),
         What::Search(search) => search.objects().to_vec(),
         What::Condition(condition) => vec![condition.object()],
+        What::Connection(connection) => vec![connection.object],
         What::Fields(list) => vec![list.object],
         What::Rows(_)
         | What::Named(_)

@@ -1,8 +1,8 @@
 //! Narrowing before refusing: what is written into a request's holes.
 
-use super::{Narrowing, Reason, check, handles, side_door};
+use super::{Narrowing, Reason, check, filter, handles, side_door};
 use crate::grant::{Grant, Grants};
-use crate::request::{Access, FieldList, Fields, Opaque, Origin, Verb, What};
+use crate::request::{Access, Connection, FieldList, Fields, Opaque, Origin, Verb, What};
 use crate::schema::{Object, ObjectId};
 use crate::soql::{self, FieldsFunction, PlaceKind};
 use crate::sosl::{self, MatchScope};
@@ -22,6 +22,7 @@ pub(super) fn need(
             condition.accesses().iter().try_for_each(|access| check::plain(grants, *access))?;
             Ok(Some(condition.text().to_owned()))
         }
+        What::Connection(connection) => self::connection(grants, connection, narrowings).map(Some),
         What::Fields(list) => field_list(grants, list, narrowings),
         What::Rows(asked) => check::rows(grants, *asked).map(|()| None),
         What::Named(named) if grants.names(*named) => Ok(None),
@@ -48,6 +49,7 @@ pub(super) fn as_asked(what: &What) -> Option<String> {
         What::Query(query) => query.narrowed(&soql::Edits::default()).ok(),
         What::Search(search) => search.narrowed(&sosl::Edits::default()).ok(),
         What::Condition(condition) => Some(condition.text().to_owned()),
+        What::Connection(connection) => Some(connection.written(None, None)),
         What::Fields(list) => list.named.as_ref().map(|_| joined(list, None)),
         What::Access(_)
         | What::Rows(_)
@@ -66,6 +68,7 @@ pub(super) fn shape(what: &What) -> Option<String> {
         What::Search(search) => Some(search.redacted()),
         What::Access(_)
         | What::Condition(_)
+        | What::Connection(_)
         | What::Fields(_)
         | What::Rows(_)
         | What::Named(_)
@@ -199,6 +202,38 @@ fn name_is_readable(grants: &Grants, object: ObjectId) -> Result<(), Reason> {
         Some(name) => check::covered(grants, Access::field(Verb::Read, object, name)).map(|_| ()),
         None => check::covered(grants, Access::every(Verb::Read, object)).map(|_| ()),
     }
+}
+
+fn connection(
+    grants: &Grants,
+    connection: &Connection,
+    narrowings: &mut Vec<Narrowing>,
+) -> Result<String, Reason> {
+    // Fields first: the refusal names one of them rather than its object.
+    let (fields, objects): (Vec<&Access>, Vec<&Access>) =
+        connection.accesses.iter().partition(|access| access.fields != Fields::None);
+    for access in fields.into_iter().chain(objects) {
+        check::covered(grants, *access)?;
+    }
+    let object = connection.object;
+    let grant = check::covered(grants, Access::object(Verb::Read, object))?;
+    let name = || check::name(grants, object);
+    let condition = match grant.condition() {
+        None => None,
+        Some(condition) => {
+            let filter = filter::of(condition, grants.schema());
+            let filter = filter.map_err(|error| Reason::Condition(name(), error.0))?;
+            narrowings.push(Narrowing::Condition(name()));
+            Some(filter)
+        }
+    };
+    let most = grant.max_rows();
+    match most {
+        Some(most) if connection.continues => return Err(Reason::Rows(name(), most)),
+        Some(most) if most < connection.rows() => narrowings.push(Narrowing::Rows(name(), most)),
+        Some(_) | None => {}
+    }
+    Ok(connection.written(condition.as_deref(), most))
 }
 
 fn field_list(

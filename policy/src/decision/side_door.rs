@@ -63,6 +63,7 @@ pub(super) fn is_one(schema: &Schema, what: &What) -> bool {
         What::Query(_)
         | What::Search(_)
         | What::Condition(_)
+        | What::Connection(_)
         | What::Fields(_)
         | What::Rows(_)
         | What::Named(_)

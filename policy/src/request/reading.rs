@@ -35,6 +35,7 @@ impl Reading {
                 accesses(search.accesses());
             }
             What::Condition(condition) => accesses(condition.accesses()),
+            What::Connection(connection) => accesses(&connection.accesses),
             What::Fields(list) => {
                 accesses(&[Access::object(Verb::Read, list.object)]);
                 match &list.named {

@@ -55,6 +55,10 @@ pub(super) enum Selection {
 /// A field.
 #[derive(Debug, PartialEq)]
 pub(super) struct Field {
+    /// Its number in the document, which says nothing to anybody outside.
+    pub(super) number: usize,
+    /// The need whose text is written in place of its arguments.
+    pub(super) hole: Option<usize>,
     pub(super) alias: Option<Box<str>>,
     pub(super) name: Box<str>,
     pub(super) arguments: Vec<(Box<str>, Value)>,
@@ -71,7 +75,7 @@ pub(super) struct Directive {
 
 /// A value, of a document or of a variable.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Null,
     Boolean(bool),
     /// As it is written.
@@ -84,6 +88,11 @@ pub(super) enum Value {
 }
 
 // === impl Display: the one canonical form ===
+
+/// Stands around the number of a need where its text goes.
+///
+/// INVARIANT: a document holds it nowhere else, since strings are written with their control characters escaped.
+pub(super) const HOLE: char = '\0';
 
 impl fmt::Display for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,7 +150,10 @@ impl fmt::Display for Field {
         if let Some(alias) = &self.alias {
             write!(f, "{alias}:")?;
         }
-        write!(f, "{}{}", self.name, Arguments(&self.arguments))?;
+        match self.hole {
+            None => write!(f, "{}{}", self.name, Arguments(&self.arguments))?,
+            Some(need) => write!(f, "{}{HOLE}{need}{HOLE}", self.name)?,
+        }
         write!(f, "{}{}", Directives(&self.directives), Selections(&self.selections))
     }
 }

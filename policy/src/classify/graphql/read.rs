@@ -109,6 +109,8 @@ fn selections(node: Option<cst::SelectionSet>) -> Result<Vec<Selection>, Unclear
 fn selection(node: cst::Selection) -> Result<Selection, Unclear> {
     Ok(match node {
         cst::Selection::Field(node) => Selection::Field(Field {
+            number: 0,
+            hole: None,
             alias: node.alias().map(|alias| name(alias.name())).transpose()?,
             name: name(node.name())?,
             arguments: arguments(node.arguments())?,

@@ -22,33 +22,42 @@ enum Meaning {
 }
 
 impl<'a> Walk<'a> {
-    /// A connection of records: a root of `uiapi.query`, or a child relationship.
+    /// A connection of records: a root of `uiapi.query`, or a child relationship with its foreign key.
     pub(super) fn connection(
         &mut self,
-        object: ObjectId,
+        (object, key): (ObjectId, Option<FieldId>),
         field: &'a Field,
         depth: usize,
     ) -> Result<(), Unclear> {
         deep(depth)?;
-        self.touch(Access::object(Verb::Read, object));
-        self.connection_arguments(object, field)?;
-        for chosen in self.open(&field.selections)? {
-            match &*chosen.field.name {
-                "edges" => {
-                    for node in self.edges(chosen.field)? {
-                        self.record(&object.into(), &node.selections, depth + 1)?;
+        self.within(object, field, |walk| {
+            walk.touch(Access::object(Verb::Read, object));
+            key.into_iter().for_each(|key| walk.touch(Access::field(Verb::Read, object, key)));
+            walk.connection_arguments(object, field)?;
+            for chosen in walk.open(&field.selections)? {
+                match &*chosen.field.name {
+                    "edges" => {
+                        for node in walk.edges(chosen.field)? {
+                            walk.record(&object.into(), &node.selections, depth + 1)?;
+                        }
                     }
+                    _ => walk.page(chosen.field)?,
                 }
-                _ => self.page(chosen.field)?,
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// A root of `uiapi.aggregate`.
     pub(super) fn aggregates(&mut self, object: ObjectId, field: &'a Field) -> Result<(), Unclear> {
-        self.touch(Access::object(Verb::Read, object));
-        self.connection_arguments(object, field)?;
+        self.within(object, field, |walk| {
+            walk.touch(Access::object(Verb::Read, object));
+            walk.connection_arguments(object, field)?;
+            walk.groups(object, field)
+        })
+    }
+
+    fn groups(&mut self, object: ObjectId, field: &'a Field) -> Result<(), Unclear> {
         for chosen in self.open(&field.selections)? {
             match &*chosen.field.name {
                 "edges" => {
@@ -104,7 +113,6 @@ impl<'a> Walk<'a> {
 
     fn connection_arguments(&mut self, object: ObjectId, field: &'a Field) -> Result<(), Unclear> {
         self.arguments(field, &ARGUMENTS)?;
-        self.counts(object, field)?;
         for (name, value) in &field.arguments {
             match &**name {
                 "where" => self.filter(object, value, 0)?,
@@ -153,8 +161,7 @@ impl<'a> Walk<'a> {
             let child = self.of(object).child(&field.name).ok_or_else(|| unknown(&field.name))?;
             let children = self.object(&child.object)?;
             let key = self.of(children).find(&child.field).ok_or_else(|| unknown(&child.field))?;
-            self.touch(Access::field(Verb::Read, children, key));
-            return self.connection(children, field, depth + 1);
+            return self.connection((children, Some(key)), field, depth + 1);
         }
         if &*field.name == "DisplayValue" {
             self.leaf(field)?;
@@ -172,7 +179,7 @@ impl<'a> Walk<'a> {
             Meaning::Parent(key) => {
                 self.arguments(field, &[])?;
                 let parents = self.parents(object, key)?;
-                self.record(&parents, &field.selections, depth + 1)
+                self.elsewhere(|walk| walk.record(&parents, &field.selections, depth + 1))
             }
         }
     }
@@ -207,9 +214,11 @@ impl<'a> Walk<'a> {
                 }
                 Meaning::Parent(key) => {
                     let parents = self.parents(object, key)?;
-                    for parent in self.narrowed(&parents, None)? {
-                        self.aggregate(parent, &field.selections, depth + 1)?;
-                    }
+                    let parents = self.narrowed(&parents, None)?;
+                    self.elsewhere(|walk| {
+                        let mut parents = parents.into_iter();
+                        parents.try_for_each(|parent| walk.aggregate(parent, &field.selections, depth + 1))
+                    })?;
                 }
             }
         }
@@ -236,7 +245,7 @@ impl<'a> Walk<'a> {
                     }
                     Meaning::Parent(key) => {
                         let parents = self.parents(object, key)?;
-                        self.parent_filter(&parents, value, depth + 1)?;
+                        self.elsewhere(|walk| walk.parent_filter(&parents, value, depth + 1))?;
                     }
                 },
             }
@@ -273,7 +282,7 @@ impl<'a> Walk<'a> {
                 name if COMPARISONS.contains(&name) || name == "excludes" => {
                     self.operand(value, depth + 1)?
                 }
-                "inq" | "ninq" => self.semi_join(value, depth + 1)?,
+                "inq" | "ninq" => self.elsewhere(|walk| walk.semi_join(value, depth + 1))?,
                 name if name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_') => {
                     match self.pairs(value)? {
                         [(key, value)] if &**key == "value" => self.comparisons(value, depth + 1)?,
@@ -335,9 +344,10 @@ impl<'a> Walk<'a> {
                 }
                 Meaning::Parent(key) => {
                     let parents = self.parents(object, key)?;
-                    for parent in self.narrowed(&parents, None)? {
-                        self.named(parent, value, depth + 1)?;
-                    }
+                    let parents = self.narrowed(&parents, None)?;
+                    self.elsewhere(|walk| {
+                        parents.into_iter().try_for_each(|parent| walk.named(parent, value, depth + 1))
+                    })?;
                 }
             }
         }

@@ -1,4 +1,5 @@
 use crate::classify::spec::{ALL, Sample, allow, fields, grants, json, keeps_its_reading};
+use crate::grant::{AllowSpec, FieldsSpec, Grants};
 
 fn with(document: &str, variables: &str) -> Sample {
     let document = serde_json::to_string(document).unwrap();
@@ -171,7 +172,7 @@ fn mutations_write_and_read() {
 fn grants_are_held() {
     let mut account = allow("Account");
     account.read = fields(&["Name"]);
-    let narrow = grants(vec![account.clone()]);
+    let narrow = grants(vec![account]);
     assert!(ask(&root("Account{edges{node{Name{value}}}}")).decide(&narrow).is_ok());
     for forbidden in [
         "Account{edges{node{Phone{value}}}}",
@@ -180,19 +181,174 @@ fn grants_are_held() {
     ] {
         assert!(ask(&root(forbidden)).decide(&narrow).is_err(), "{forbidden}");
     }
-    account.max_rows = Some(10);
-    let bounded = grants(vec![account.clone()]);
-    assert!(ask(&root("Account(first:10){totalCount}")).decide(&bounded).is_ok());
-    assert!(ask(&root("Account{totalCount}")).decide(&bounded).is_ok(), "ten rows where it does not say");
-    assert!(ask(&root("Account(first:11){totalCount}")).decide(&bounded).is_err());
-    assert!(ask(&root("Account(first:5,after:\"v1:MjAwMA==\"){totalCount}")).decide(&bounded).is_err());
-    account.condition = Some("Rating = 'Hot'".to_owned());
-    assert!(
-        ask(&root("Account{totalCount}")).decide(&grants(vec![account])).is_err(),
-        "a condition cannot be held"
-    );
     let introspection = ask("{__schema{types{name}}}");
     assert!(introspection.decide(&ALL).is_err(), "introspection wants a pattern of its own");
+}
+
+/// The grants of everything, but for a condition and a number of rows on Account.
+fn limited(condition: Option<&str>, max_rows: Option<u64>) -> Grants {
+    let every = |name: &str| AllowSpec { read: Some(FieldsSpec::Every), ..allow(name) };
+    let condition = condition.map(str::to_owned);
+    grants(vec![
+        AllowSpec { condition, max_rows, ..every("Account") },
+        every("Contact"),
+        every("User"),
+        every("Opportunity"),
+    ])
+}
+
+/// The document and the variables that are sent, or why none is.
+fn sent(sample: &Sample, grants: &Grants) -> Result<String, String> {
+    let permit = sample.decide(grants).map_err(|denial| denial.to_string())?;
+    let body: serde_json::Value = serde_json::from_slice(&permit.body("").unwrap()).unwrap();
+    assert!(!sample.as_sent(&permit).refused(), "what is sent must be understood");
+    let document = body["query"].as_str().unwrap().to_owned();
+    Ok(match body.get("variables") {
+        Some(variables) => format!("{document} {variables}"),
+        None => document,
+    })
+}
+
+#[test]
+fn rows_are_clamped_where_they_are_asked() {
+    let few = limited(None, Some(5));
+    let clamped = |connection: &str| sent(&ask(&root(connection)), &few);
+    for (connection, expected) in [
+        ("Account{totalCount}", "Account(first:5){totalCount}"),
+        ("Account(first:3){totalCount}", "Account(first:3){totalCount}"),
+        ("Account(first:2000,scope:MINE){totalCount}", "Account(first:5,scope:MINE){totalCount}"),
+        ("Account(first:null,after:null){totalCount}", "Account(first:5,after:null){totalCount}"),
+        ("Contact(first:50){totalCount}", "Contact(first:50){totalCount}"),
+        (
+            "User{edges{node{a:Id}}}x:Account(first:9){edges{node{Contacts(first:7){totalCount}}}}",
+            "User{edges{node{a:Id}}} x:Account(first:5){edges{node{Contacts(first:7){totalCount}}}}",
+        ),
+        (
+            "Account{edges{node{ChildAccounts(first:9){totalCount}}}}",
+            "Account(first:5){edges{node{ChildAccounts(first:5){totalCount}}}}",
+        ),
+    ] {
+        assert_eq!(clamped(connection).unwrap(), format!("query{}", root(expected)), "{connection}");
+    }
+    let aggregate = |rows: &str| {
+        format!("query{{uiapi{{aggregate{{Account{rows}{{edges{{node{{aggregate{{Name{{value}}}}}}}}}}}}}}}}")
+    };
+    assert_eq!(sent(&ask(&aggregate("(first:50)")), &few).unwrap(), aggregate("(first:5)"));
+    let paged = "Account(first:5,after:\"v1:MjAwMA==\"){totalCount}";
+    assert!(clamped(paged).unwrap_err().contains("more than 5 rows of Account"));
+    assert!(sent(&ask(&root(paged)), &limited(None, None)).is_ok());
+}
+
+#[test]
+fn a_condition_joins_the_filter_of_every_connection() {
+    let hot = limited(Some("Rating = 'Hot'"), None);
+    let cond = "{Rating:{eq:\"Hot\"}}";
+    for (connection, expected) in [
+        ("Account{totalCount}", format!("Account(where:{cond}){{totalCount}}")),
+        ("Account(where:{},first:3){totalCount}", format!("Account(where:{cond},first:3){{totalCount}}")),
+        (
+            "Account(where:{or:[{Site:{eq:\"a\"}},{Fax:{ne:null}}]}){totalCount}",
+            format!(
+                "Account(where:{{and:[{{or:[{{Site:{{eq:\"a\"}}}},{{Fax:{{ne:null}}}}]}},{cond}]}}){{totalCount}}"
+            ),
+        ),
+        (
+            "User{edges{node{Id}}}Account{edges{node{ChildAccounts{totalCount}Contacts{totalCount}}}}",
+            format!(
+                "User{{edges{{node{{Id}}}}}} Account(where:{cond}){{edges{{node{{ChildAccounts(where:{cond}){{totalCount}} Contacts{{totalCount}}}}}}}}"
+            ),
+        ),
+    ] {
+        assert_eq!(sent(&ask(&root(connection)), &hot).unwrap(), format!("query{}", root(&expected)));
+    }
+    let twice = "query{uiapi{query{a:Account{...f}}}} fragment f on AccountConnection{edges{node{ChildAccounts{totalCount}}}}";
+    assert_eq!(sent(&ask(twice), &hot).unwrap().matches(cond).count(), 2);
+}
+
+#[test]
+fn other_ways_to_rows_under_a_condition_are_refused() {
+    let hot = limited(Some("Rating = 'Hot'"), None);
+    for document in [
+        "Contact{edges{node{Account{Name{value}}}}}",
+        "Contact(where:{Account:{Name:{like:\"A%\"}}}){totalCount}",
+        "Contact(orderBy:{Account:{Name:{order:ASC}}}){totalCount}",
+        "Contact(where:{AccountId:{inq:{Account:{},ApiName:\"Id\"}}}){totalCount}",
+        "Account{edges{node{Parent{Name{value}}}}}",
+        "Account(where:{Parent:{Name:{eq:\"x\"}}}){totalCount}",
+        "Account(where:{Id:{inq:{Account:{Name:{eq:\"x\"}},ApiName:\"ParentId\"}}}){totalCount}",
+        "Contact{edges{node{Id}}}Opportunity{edges{node{Account{Id}}}}Account{totalCount}",
+    ] {
+        let refused = sent(&ask(&root(document)), &hot).unwrap_err();
+        assert!(refused.contains("limited by a condition"), "{document}: {refused}");
+        assert!(sent(&ask(&root(document)), &limited(None, None)).is_ok(), "{document}");
+    }
+    let created = ask("mutation{uiapi{AccountCreate(input:{Account:{}}){Record{Name{value}}}}}");
+    assert!(created.decide(&hot).is_err());
+}
+
+#[test]
+fn conditions_become_filters_or_a_refusal() {
+    let filter = |condition: &str| {
+        let document = sent(&ask(&root("Account{totalCount}")), &limited(Some(condition), None))?;
+        let filter =
+            document.split_once("where:").and_then(|(_, rest)| rest.strip_suffix("){totalCount}}}}"));
+        Ok::<_, String>(filter.unwrap().to_owned())
+    };
+    for (condition, expected) in [
+        (
+            "rating != null AND (NOT Name LIKE 'A_%')",
+            "{and:[{Rating:{ne:null}},{not:{Name:{like:\"A_%\"}}}]}",
+        ),
+        (
+            "NumberOfEmployees >= 10 OR AnnualRevenue < -1.5",
+            "{or:[{NumberOfEmployees:{gte:10}},{AnnualRevenue:{lt:-1.5}}]}",
+        ),
+        (
+            "Site IN ('a', 'it\\'s \"b\"\\n') AND IsDeleted = false",
+            "{and:[{Site:{in:[\"a\",\"it's \\\"b\\\"\\u000A\"]}},{IsDeleted:{eq:false}}]}",
+        ),
+        ("Parent.Site NOT IN ('x')", "{Parent:{Site:{nin:[\"x\"]}}}"),
+        ("CreatedDate > 2026-01-01T00:00:00Z", "{CreatedDate:{gt:{value:\"2026-01-01T00:00:00Z\"}}}"),
+        ("Owner.Email = '\\u0041'", "{Owner:{Email:{eq:\"A\"}}}"),
+    ] {
+        assert_eq!(filter(condition).unwrap(), expected, "{condition}");
+    }
+    for condition in [
+        "CreatedDate = TODAY",
+        "CreatedDate > LAST_N_DAYS:30",
+        "CreatedDate IN (2026-01-01T00:00:00Z)",
+        "CALENDAR_YEAR(CreatedDate) = 2026",
+        "Id IN (SELECT AccountId FROM Contact)",
+        "Rating INCLUDES ('a')",
+        "Name LIKE 'a\\%'",
+        "AnnualRevenue > USD5",
+        "AnnualRevenue > +5",
+        "Site IN ('a', null)",
+        "Rating < null",
+        "Rating = 5",
+        "Name = '\\ud800'",
+    ] {
+        let refused = filter(condition).unwrap_err();
+        assert!(refused.contains("limited by a condition"), "{condition}: {refused}");
+    }
+}
+
+#[test]
+fn variables_keep_working_and_none_is_left_unused() {
+    let both = limited(Some("Rating = 'Hot'"), Some(5));
+    let document = "query Q($n:Int=50,$w:Account_Filter,$s:String){uiapi{query{Account(first:$n,where:$w){edges{node{Name@include(if:true){value}}}}Contact(where:{LastName:{eq:$s}}){totalCount}}}}";
+    assert_eq!(
+        sent(&with(document, r#"{"n":3,"s":"x","w":{"Site":{"eq":"y"}}}"#), &both).unwrap(),
+        "query Q($w:Account_Filter,$s:String){uiapi{query{Account(where:{and:[$w,{Rating:{eq:\"Hot\"}}]},first:3){edges{node{Name @include(if:true){value}}}} Contact(where:{LastName:{eq:$s}}){totalCount}}}} {\"s\":\"x\",\"w\":{\"Site\":{\"eq\":\"y\"}}}"
+    );
+    assert_eq!(
+        sent(&with(document, r#"{"w":null}"#), &both).unwrap(),
+        "query Q($s:String){uiapi{query{Account(where:{Rating:{eq:\"Hot\"}},first:5){edges{node{Name @include(if:true){value}}}} Contact(where:{LastName:{eq:$s}}){totalCount}}}}"
+    );
+    let used = "query($n:Int){uiapi{query{Account(first:$n,where:{NumberOfEmployees:{gt:$n}}){totalCount}}}}";
+    assert!(sent(&with(used, r#"{"n":9}"#), &both).unwrap().starts_with("query($n:Int){"));
+    let unused = "query($n:Int){uiapi{query{Account{totalCount}}}}";
+    assert!(sent(&ask(unused), &both).unwrap().starts_with("query($n:Int){"), "Salesforce says so itself");
 }
 
 #[test]

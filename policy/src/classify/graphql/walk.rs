@@ -4,16 +4,17 @@ use std::collections::HashSet;
 
 use super::ast::{Directive, Document, Field, Kind, Selection, Value};
 use crate::classify::unclear::{Place, Unclear, UnclearKind};
-use crate::request::{Access, Operation, RowsAsked, Verb};
+use crate::request::{Access, Connection, Operation, Verb};
 use crate::schema::{FieldId, Object, ObjectId, Schema};
 
 /// What a document was found to touch.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     pub(super) operations: Vec<Operation>,
+    /// What it touches outside its connections' own rows: parents, and what filters ask of others.
     pub(super) accesses: Vec<Access>,
-    /// How many rows of which objects.
-    pub(super) rows: Vec<RowsAsked>,
+    /// Its connections, each with the number of its field.
+    pub(super) connections: Vec<(usize, Connection)>,
     /// Whether it asks for GraphQL's own schema, which names every object of the org.
     pub(super) introspects: bool,
 }
@@ -24,7 +25,9 @@ pub(super) struct Walk<'a> {
     document: &'a Document,
     variables: &'a [(Box<str>, Value)],
     touched: Touched,
-    seen: HashSet<Access>,
+    /// The connection whose rows are being walked, while they are its own.
+    own: Option<usize>,
+    seen: HashSet<(Option<usize>, Access)>,
     steps: usize,
 }
 
@@ -50,10 +53,21 @@ const MAX_FRAGMENTS: usize = 16;
 /// The deepest nesting of selections and filters, fragments opened.
 pub(super) const MAX_DEPTH: usize = 24;
 
-/// The rows of a connection that does not say how many (reference, section 8).
-const DEFAULT_ROWS: u64 = 10;
-
 const NULL: Value = Value::Null;
+
+/// Checks that every variable that has a value is declared.
+///
+/// # Errors
+/// When one is not.
+pub(super) fn check_declared(document: &Document, variables: &[(Box<str>, Value)]) -> Result<(), Unclear> {
+    let undeclared = |(name, _): &&(Box<str>, Value)| {
+        !document.operation.variables.iter().any(|declared| declared.name == *name)
+    };
+    match variables.iter().find(undeclared) {
+        Some((name, _)) => Err(unclear(format!("the variable `{name}` is not declared"))),
+        None => Ok(()),
+    }
+}
 
 /// Walks a document.
 ///
@@ -64,14 +78,15 @@ pub(super) fn touched(
     document: &Document,
     variables: &[(Box<str>, Value)],
 ) -> Result<Touched, Unclear> {
-    let undeclared = |(name, _): &&(Box<str>, Value)| {
-        !document.operation.variables.iter().any(|declared| declared.name == *name)
+    let mut walk = Walk {
+        schema,
+        document,
+        variables,
+        touched: Touched::default(),
+        own: None,
+        seen: HashSet::new(),
+        steps: 0,
     };
-    if let Some((name, _)) = variables.iter().find(undeclared) {
-        return Err(unclear(format!("the variable `{name}` is not declared")));
-    }
-    let mut walk =
-        Walk { schema, document, variables, touched: Touched::default(), seen: HashSet::new(), steps: 0 };
     walk.directives(&document.operation.directives)?;
     for chosen in walk.open(&document.operation.selections)? {
         match (&*chosen.field.name, document.operation.kind) {
@@ -103,7 +118,7 @@ impl<'a> Walk<'a> {
                         let object = self.object(&root.field.name)?;
                         self.does(Operation::Query);
                         match &*chosen.field.name {
-                            "query" => self.connection(object, root.field, 0)?,
+                            "query" => self.connection((object, None), root.field, 0)?,
                             _ => self.aggregates(object, root.field)?,
                         }
                     }
@@ -328,27 +343,82 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn touch(&mut self, access: Access) {
-        if self.seen.insert(access) {
-            self.touched.accesses.push(access);
+        let own = self.own.and_then(|own| Some((own, &mut self.touched.connections.get_mut(own)?.1)));
+        match own.filter(|(_, connection)| connection.object == access.object) {
+            Some((own, connection)) if self.seen.insert((Some(own), access)) => {
+                connection.accesses.push(access);
+            }
+            None if self.seen.insert((None, access)) => self.touched.accesses.push(access),
+            Some(_) | None => {}
         }
     }
 
-    /// Notes how many rows a connection asks for: ten where it does not say, no end where it continues another.
-    pub(super) fn counts(&mut self, object: ObjectId, field: &'a Field) -> Result<(), Unclear> {
-        let given = |name: &str| {
-            let value = field.arguments.iter().find(|(known, _)| &**known == name);
-            value.map_or(Ok(&NULL), |(_, value)| self.given(value))
-        };
-        let most = match (given("first")?, given("after")?) {
-            (Value::Null, Value::Null) => Some(DEFAULT_ROWS),
-            (Value::Number(first), Value::Null) => {
-                Some(first.parse().map_err(|_| unclear("`first` must be a number of rows"))?)
+    /// Walks the rows of a connection. What is touched of them is decided with it.
+    pub(super) fn within(
+        &mut self,
+        object: ObjectId,
+        field: &'a Field,
+        walk: impl FnOnce(&mut Self) -> Result<(), Unclear>,
+    ) -> Result<(), Unclear> {
+        let known = self.touched.connections.iter().position(|(number, _)| *number == field.number);
+        let connection = self.connection_of(object, field)?;
+        let own = match known.and_then(|at| Some((at, self.touched.connections.get(at)?))) {
+            Some((at, (_, known))) if known.object == object => at,
+            Some(_) => {
+                return Err(unclear(format!("`{}` stands for rows of several objects", field.name)));
             }
-            (Value::Null | Value::Number(_), Value::Text(_)) => None,
-            _ => return Err(unclear("`first` must be a number and `after` a cursor")),
+            None => {
+                self.touched.connections.push((field.number, connection));
+                self.touched.connections.len() - 1
+            }
         };
-        self.touched.rows.push(RowsAsked { object, most });
-        Ok(())
+        let outer = self.own.replace(own);
+        let walked = walk(self);
+        self.own = outer;
+        walked
+    }
+
+    /// Walks rows that are reached from those of a connection, or compared with them: no condition can be put on them.
+    pub(super) fn elsewhere(
+        &mut self,
+        walk: impl FnOnce(&mut Self) -> Result<(), Unclear>,
+    ) -> Result<(), Unclear> {
+        let own = self.own.take();
+        let walked = walk(self);
+        self.own = own;
+        walked
+    }
+
+    /// A connection by its arguments.
+    fn connection_of(&self, object: ObjectId, field: &'a Field) -> Result<Connection, Unclear> {
+        let mut connection = Connection {
+            object,
+            accesses: Vec::new(),
+            filter: None,
+            first: None,
+            continues: false,
+            others: Vec::new(),
+        };
+        for (name, value) in &field.arguments {
+            match (&**name, self.given(value)?) {
+                ("where" | "first", Value::Null) => {}
+                ("where", Value::Object(pairs))
+                    if pairs.is_empty() && !matches!(value, Value::Variable(_)) => {}
+                ("where", _) => connection.filter = Some(value.to_string()),
+                ("first", Value::Number(first)) => {
+                    let rows = first.parse().map_err(|_| unclear("`first` must be a number of rows"))?;
+                    connection.first = Some(rows);
+                }
+                ("first", _) => return Err(unclear("`first` must be a number of rows")),
+                ("after", Value::Null | Value::Text(_)) => {
+                    connection.continues |= !matches!(self.given(value)?, Value::Null);
+                    connection.others.push((name.clone(), value.to_string()));
+                }
+                ("after", _) => return Err(unclear("`after` must be a cursor")),
+                _ => connection.others.push((name.clone(), value.to_string())),
+            }
+        }
+        Ok(connection)
     }
 
     fn describes(&mut self, object: ObjectId) {
