@@ -5,6 +5,7 @@
 //! have their arguments: what the decision narrows is written there.
 
 mod ast;
+mod connections;
 mod mutation;
 mod read;
 mod records;

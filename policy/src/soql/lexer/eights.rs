@@ -6,12 +6,10 @@ pub(super) fn word(text: &[u8]) -> (usize, u64) {
     let first = eight(text);
     let mut length = leading_word_bytes(first);
     let packed = (first | CASE) & u64::MAX.checked_shr(64 - 8 * length as u32).unwrap_or(0);
-    while length % 8 == 0 && length > 0 {
-        let more = leading_word_bytes(eight(text.get(length..).unwrap_or_default()));
-        length += more;
-        if more == 0 {
-            break;
-        }
+    let mut last = length;
+    while last == 8 {
+        last = leading_word_bytes(eight(text.get(length..).unwrap_or_default()));
+        length += last;
     }
     (length, packed)
 }
