@@ -1,5 +1,5 @@
 //! A record as an event of the Open Cybersecurity Schema Framework: API Activity, class 6003 of category 6, version
-//! 1.3, with the `security_control` profile.
+//! 1.5, with the `security_control` profile (which, as `http_response`, that class has from 1.4 on).
 //!
 //! | attribute | what it says here |
 //! |---|---|
@@ -187,7 +187,7 @@ struct JobNote<'a> {
 }
 
 /// The version of the framework that lines are written in.
-pub(crate) const VERSION: &str = "1.3.0";
+pub(crate) const VERSION: &str = "1.5.0";
 
 pub(crate) const PRODUCT: Product =
     Product { name: "forcefield", vendor_name: "forcefield", version: env!("CARGO_PKG_VERSION") };

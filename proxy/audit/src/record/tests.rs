@@ -1,5 +1,7 @@
 //! What stands in a line.
 
+mod schema;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -42,7 +44,7 @@ fn an_exchange_stands_where_the_framework_has_it() {
         "activity_id": 2, "type_uid": 600_302, "severity_id": 1, "status_id": 1, "status_code": "200",
         "action_id": 1, "disposition_id": 1,
         "start_time": 1_790_000_000_123_i64, "end_time": 1_790_000_000_373_i64, "duration": 250,
-        "metadata": { "version": "1.3.0", "profiles": ["security_control"], "uid": "00000000000000000000000007",
+        "metadata": { "version": "1.5.0", "profiles": ["security_control"], "uid": "00000000000000000000000007",
             "product": { "name": "forcefield", "vendor_name": "forcefield", "version": env!("CARGO_PKG_VERSION") } },
         "actor": { "user": { "name": "drift", "type_id": 3 },
             "session": { "uid": "certificate", "credential_uid": "spiffe://corp.example/drift" } },
@@ -60,6 +62,73 @@ fn an_exchange_stands_where_the_framework_has_it() {
             "shapes": ["SELECT Name FROM Account WHERE Id = ?"] },
     });
     assert_eq!(line, expected);
+}
+
+#[test]
+fn every_kind_of_record_is_an_event_of_the_framework() {
+    let bare =
+        || Record::new(Ulid::from(1_u128), record().time, "[2001:db8::7]:443".parse().unwrap(), "PATCH");
+    let act = |responder: Option<&str>| Act {
+        responder: responder.map(str::to_owned),
+        role: "responder",
+        how: "token",
+        action: "quarantine",
+        target: Some("drift".to_owned()),
+        reason: Some("vendor breached".to_owned()),
+    };
+    let mut records = vec![record(), bare()];
+    let outcomes = [Outcome::Allowed, Outcome::Refused, Outcome::Cut, Outcome::Aborted, Outcome::Failed];
+    records.extend(outcomes.map(|outcome| Record { outcome, ..record() }));
+    records
+        .extend(Operation::ALL.iter().map(|operation| Record { operations: vec![*operation], ..record() }));
+    records.extend(Api::ALL.iter().map(|door| Record { door: Some(*door), ..bare() }));
+    records.push(Record { rule: Some("no-grant"), reason: Some("may not read Case".into()), ..bare() });
+    records.push(Record { act: Some(act(Some("oncall"))), status: 200, outcome: Outcome::Allowed, ..bare() });
+    records.push(Record { act: Some(act(None)), status: 401, rule: Some("control"), ..bare() });
+    let job = Job { kind: HandleKind::QueryJob, id: "750000000000001".into(), action: "created" };
+    let upstream_duration = Some(Duration::from_millis(7));
+    records.push(Record { jobs: vec![job], export: true, upstream_duration, ..record() });
+    for record in records {
+        let line = line(&record);
+        assert_eq!(schema::problems(&line), Vec::<String>::new(), "{line}");
+    }
+}
+
+#[test]
+fn every_line_that_is_no_record_is_an_event_of_the_framework() {
+    use crate::line::{Hash, Tip};
+    use crate::note::{Checkpoint, Note, Why};
+    let key = crate::AuditKey::new(b"0123456789abcdef0123456789abcdef").unwrap();
+    let tip = Tip { sequence: 7, hash: Hash([7; 32]) };
+    let checkpoint = Checkpoint { why: Why::Opened, run: "01JD", file: 1, tip, follows: &[] };
+    let notes = [
+        Note::Checkpoint(checkpoint),
+        Note::Gap(3),
+        Note::Torn { file: "audit-1.jsonl", bytes: 12 },
+        Note::Lost { run: "01JD", last: 3, head: 7 },
+    ];
+    for note in notes {
+        let line: Value = serde_json::from_slice(&note.event(&key, record().time)).unwrap();
+        assert_eq!(schema::problems(&line), Vec::<String>::new(), "{line}");
+    }
+}
+
+#[test]
+fn what_the_framework_does_not_have_is_found() {
+    let changed = |change: fn(&mut Value)| {
+        let mut line = line(&record());
+        change(&mut line);
+        schema::problems(&line).len()
+    };
+    assert_eq!(changed(|_| {}), 0);
+    assert_eq!(changed(|line| drop(line.as_object_mut().unwrap().remove("api"))), 1);
+    assert_eq!(changed(|line| line["verdict"] = json!("allowed")), 1);
+    assert_eq!(changed(|line| line["severity_id"] = json!(7)), 1);
+    assert_eq!(changed(|line| line["activity_id"] = json!(3)), 1, "type_uid follows it");
+    assert_eq!(changed(|line| line["time"] = json!(1_790_000_000)), 1, "in seconds");
+    assert_eq!(changed(|line| line["src_endpoint"] = json!({"ip": "ten"})), 1);
+    assert_eq!(changed(|line| line["resources"][0] = json!({"type": "sobject"})), 1, "neither name nor uid");
+    assert_eq!(changed(|line| line["metadata"]["profiles"] = json!([])), 1);
 }
 
 #[test]
