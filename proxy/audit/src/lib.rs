@@ -20,6 +20,7 @@
 //! and how far they had come.
 
 mod folder;
+mod follow;
 mod key;
 mod line;
 mod note;
@@ -28,8 +29,9 @@ pub mod record;
 pub mod verify;
 pub mod writer;
 
+pub use follow::{Batch, Followed, Follower};
 pub use key::{AuditKey, KeyError};
 pub use query::{Filter, Seen, Summary, query, query_some};
 pub use record::{Act, Job, Outcome, Proof, Record};
 pub use verify::{Problem, Report, verify};
-pub use writer::{OpenError, Settings, Slot, Unavailable, WriteError, Writer};
+pub use writer::{OpenError, Settings, Slot, Status, Unavailable, WriteError, Writer};

@@ -63,8 +63,18 @@ pub struct Status {
     pub writable: bool,
     /// Lines written in this run.
     pub lines: u64,
+    /// Bytes written in this run.
+    pub bytes: u64,
     /// Records that could not be written, in this run.
     pub lost: u64,
+    /// Exchanges that have their place in the queue now.
+    pub queued: usize,
+    /// Places in the queue.
+    pub places: usize,
+    /// Writes to the file in this run, each of one record or more.
+    pub writes: u64,
+    /// How long they took together.
+    pub writing: Duration,
 }
 
 /// The folder cannot be opened.
@@ -94,10 +104,16 @@ pub struct WriteError;
 
 struct Shared {
     when_full: WhenFull,
+    places: usize,
     slots: Arc<Semaphore>,
     writable: AtomicBool,
     /// Lines written.
     lines: AtomicU64,
+    /// Bytes written.
+    bytes: AtomicU64,
+    /// Writes, and the nanoseconds that they took.
+    writes: AtomicU64,
+    writing: AtomicU64,
     /// Records lost.
     lost: AtomicU64,
     /// Lost records that no gap line tells of yet.
@@ -141,9 +157,13 @@ impl Writer {
         let failed = |source| OpenError { path: dir.display().to_string(), source };
         let shared = Arc::new(Shared {
             when_full: settings.when_full,
+            places: settings.queue,
             slots: Arc::new(Semaphore::new(settings.queue)),
             writable: AtomicBool::new(true),
             lines: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            writing: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             untold: AtomicU64::new(0),
         });
@@ -190,10 +210,17 @@ impl Writer {
     /// How the writer does.
     #[must_use]
     pub fn status(&self) -> Status {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let shared = &self.shared;
         Status {
-            writable: self.shared.writable.load(Ordering::Acquire),
-            lines: self.shared.lines.load(Ordering::Relaxed),
-            lost: self.shared.lost.load(Ordering::Relaxed),
+            writable: shared.writable.load(Ordering::Acquire),
+            lines: count(&shared.lines),
+            bytes: count(&shared.bytes),
+            lost: count(&shared.lost),
+            queued: shared.places.saturating_sub(shared.slots.available_permits()),
+            places: shared.places,
+            writes: count(&shared.writes),
+            writing: Duration::from_nanos(count(&shared.writing)),
         }
     }
 
@@ -223,6 +250,14 @@ impl fmt::Debug for Writer {
 // === impl Shared ===
 
 impl Shared {
+    /// Counts a write that succeeded.
+    fn wrote(&self, bytes: usize, took: Duration) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.writing.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
     fn lose(&self, records: u64) {
         self.lost.fetch_add(records, Ordering::Relaxed);
         self.untold.fetch_add(records, Ordering::Release);

@@ -210,10 +210,12 @@ impl Log {
         for event in events {
             seal(&self.settings.key, &mut tip, event, &mut self.buffer);
         }
+        let began = Instant::now();
         if let Err(error) = self.file.write_all(&self.buffer) {
             self.soiled = true;
             return Err(error);
         }
+        self.shared.wrote(self.buffer.len(), began.elapsed());
         self.size += self.buffer.len() as u64;
         self.shared.lines.store(tip.sequence, Ordering::Relaxed);
         self.tip = tip;
