@@ -41,6 +41,8 @@ pub struct Config {
     pub identities: BTreeMap<IdentityName, Identity>,
     /// Deadlines and caps of the proxy listener.
     pub timeouts: Timeouts,
+    /// Where traces, metrics and records are sent, if anywhere.
+    pub telemetry: Option<Telemetry>,
 }
 
 /// The listeners.
@@ -153,6 +155,38 @@ pub struct OrgUrl {
     pub host: String,
     /// The port.
     pub port: u16,
+}
+
+/// An OTLP collector, and what it gets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Telemetry {
+    /// Where it is; `/v1/traces` and so on follow.
+    pub otlp: CollectorUrl,
+    /// The CAs of its certificate, PEM, in place of the public ones.
+    pub ca: Option<SecretRef>,
+    /// Headers of every request to it, lower case, with their values.
+    pub headers: BTreeMap<String, SecretRef>,
+    /// The share of exchanges that are traced, in percent; `None` for none.
+    pub traces: Option<f64>,
+    /// Whether it gets the metrics.
+    pub metrics: bool,
+    /// Whether it gets the records.
+    pub logs: bool,
+    /// How often what has gathered is sent.
+    pub interval: Duration,
+}
+
+/// Where a collector is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CollectorUrl {
+    /// Whether it is reached by TLS; if not, it is on this host.
+    pub tls: bool,
+    /// The host, lower case.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The path before `/v1/..`, without a trailing slash.
+    pub path: String,
 }
 
 /// A named place that exports may go.

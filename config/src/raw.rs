@@ -10,11 +10,11 @@ use forcefield_policy::names::ApiVersions;
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
-use crate::config::{Approvals, CertificateMatch, OrgUrl, Role, WhenFull};
+use crate::config::{Approvals, CertificateMatch, CollectorUrl, OrgUrl, Role, WhenFull};
 use crate::problem::Report;
 use crate::read::{
-    At, CertificateName, HttpProxyUrl, HttpsUrl, Lasting, Name, OrgId, Placed, Read, RedisUrl, Required,
-    Table, record,
+    At, CertificateName, HttpProxyUrl, HttpsUrl, Lasting, Name, OrgId, Percent, Placed, Read, RedisUrl,
+    Required, Table, record,
 };
 use crate::secret::SecretRef;
 use crate::yaml::{Node, Value};
@@ -45,6 +45,8 @@ record! {
         identities: Option<At<PathBuf>>,
         /// Deadlines and caps of the proxy listener.
         timeouts: Option<Timeouts>,
+        /// Where traces, metrics and records are sent; nowhere when absent. Changes are taken up at the next start.
+        telemetry: Option<Telemetry>,
     }
 }
 
@@ -219,6 +221,26 @@ record! {
         longest: Option<At<Lasting>>,
         /// Client connections at one time; 10000 when absent.
         connections: Option<At<NonZeroU32>>,
+    }
+}
+
+record! {
+    /// telemetry
+    Telemetry {
+        /// The OTLP collector, by HTTP with protobuf; `/v1/traces`, `/v1/metrics` and `/v1/logs` follow.
+        otlp: At<CollectorUrl>,
+        /// The CAs of its certificate, PEM, in place of the public ones.
+        ca: Option<At<SecretRef>>,
+        /// Headers of every request to it, such as `authorization`.
+        headers: Table<Name, At<SecretRef>>,
+        /// The share of exchanges that are traced; none when absent.
+        traces: Option<At<Percent>>,
+        /// Whether it gets the metrics; `true` when absent.
+        metrics: Option<At<bool>>,
+        /// Whether it gets the records, each as its line; `false` when absent.
+        logs: Option<At<bool>>,
+        /// How often what has gathered is sent; `15s` when absent.
+        interval: Option<At<Lasting>>,
     }
 }
 

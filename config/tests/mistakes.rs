@@ -602,6 +602,55 @@ fn sections_of_the_main_file_are_checked() {
     );
 }
 
+/// What is said of a `telemetry` section behind the main file's last line.
+fn telemetry(section: &str) -> String {
+    said(&format!("{MAIN}telemetry: {{ {section} }}\n"), &[IDENTITY])
+}
+
+#[test]
+fn a_collector_is_reached_by_tls_or_on_this_host() {
+    for otlp in [
+        "https://otel.corp.example",
+        "https://otel.corp.example:4318/otlp/",
+        "http://127.0.0.1:4318",
+        "http://localhost:4318",
+    ] {
+        assert_eq!(telemetry(&format!("otlp: \"{otlp}\", traces: 0.5%, logs: true, interval: 5s")), "");
+    }
+    let clear = telemetry("otlp: \"http://otel.corp.example:4318\"");
+    assert!(clear.starts_with("main.yaml:15:20: records would leave this host in the clear; "), "{clear}");
+    for otlp in [
+        "otel:4318",
+        "https://a@b.example",
+        "https://otel.example?x",
+        "http://127.0.0.1.evil.example",
+        "grpc://a",
+    ] {
+        let said = telemetry(&format!("otlp: \"{otlp}\""));
+        assert!(said.starts_with("main.yaml:15:20: ") && said.lines().count() == 1, "{otlp}: {said}");
+    }
+}
+
+#[test]
+fn what_a_collector_gets_is_checked() {
+    let otlp = "otlp: \"https://otel.corp.example\"";
+    let inline = telemetry(&format!("{otlp}, headers: {{ authorization: \"Bearer hunter2\" }}"));
+    assert!(inline.starts_with("main.yaml:15:") && !inline.contains("hunter2"), "{inline}");
+    for (section, expected) in [
+        ("headers: { Host: file:a }", "`host` is set by Forcefield; remove it"),
+        ("headers: { X-Key: file:a, x-key: file:b }", "the header `x-key` is written twice; write it once"),
+        ("traces: 101%", "`101%` is not a share; write a number above 0 and at most 100 with `%`: `5%`"),
+    ] {
+        let said = telemetry(&format!("{otlp}, {section}"));
+        assert!(said.ends_with(expected) && said.lines().count() == 1, "{said}");
+    }
+    let missing = telemetry("traces: 1%");
+    assert!(
+        missing.starts_with("main.yaml:15:12: `otlp` is missing; write the URL of an OTLP collector"),
+        "{missing}"
+    );
+}
+
 #[test]
 fn no_text_panics() {
     let cut = |text: &str, from: usize, to: usize| {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use super::telemetry::telemetry;
 use crate::config::{
     Audit, Config, Destination, Issuer, IssuerKeys, Listen, NamedCertificate, Org, State, Timeouts, Tls,
     TlsListener, WhenFull,
@@ -34,6 +35,7 @@ pub(super) fn main(
         report,
     );
     let timeouts = raw.timeouts.and_then(|raw| raw.map_or_else(|| Some(Timeouts::default()), timeouts));
+    let telemetry = raw.telemetry.and_then(|raw| whole(raw.map(|raw| telemetry(raw, report))));
     Some(Config {
         root: root.to_owned(),
         listen: listen?,
@@ -48,6 +50,7 @@ pub(super) fn main(
         // Whoever gave the files has read the folder already.
         identities: raw.identities.map(|_folder| BTreeMap::new())?,
         timeouts: timeouts?,
+        telemetry: telemetry?,
     })
 }
 

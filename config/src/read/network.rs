@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
 use super::{Leaf, Wrong};
-use crate::config::{CertificateMatch, OrgUrl};
+use crate::config::{CertificateMatch, CollectorUrl, OrgUrl};
 use crate::yaml::Scalar;
 
 /// A host name, lower case.
@@ -139,6 +139,30 @@ impl Leaf for HttpProxyUrl {
 
     fn schema() -> Json {
         json!({ "type": "string", "title": "the URL of a proxy such as `http://proxy.corp.example:3128`", "pattern": "^http://[^/@]+/?$" })
+    }
+}
+
+impl Leaf for CollectorUrl {
+    fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
+        let help = "write `https://`, a host, and perhaps a port and a path: `https://otel.corp.example:4318`; a collector on this host may have `http://127.0.0.1:4318`";
+        let rest = after_scheme(&scalar.text, &["https://", "http://"], help)?;
+        let tls = scalar.text.starts_with("https://");
+        let (authority, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        let known = host_and_port(authority).filter(|_| path.bytes().all(plain));
+        let (host, port) = known.ok_or_else(|| Wrong::new("this is not the URL of a collector", help))?;
+        let loopback = |address: std::net::Ipv4Addr| address.is_loopback();
+        if !tls && host != "localhost" && !host.parse().is_ok_and(loopback) {
+            return Err(Wrong::new("records would leave this host in the clear", help));
+        }
+        let path = path.trim_end_matches('/').to_owned();
+        Ok(Self { tls, host, port: port.unwrap_or(if tls { 443 } else { 4318 }), path })
+    }
+
+    fn schema() -> Json {
+        let title = "the URL of an OTLP collector such as `https://otel.corp.example:4318`";
+        let pattern = "^(https://[^/@]+(/.*)?|http://(localhost|127\\.[0-9.]+)(:[0-9]+)?(/.*)?)$";
+        json!({ "type": "string", "title": title, "pattern": pattern })
     }
 }
 
