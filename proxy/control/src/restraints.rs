@@ -125,6 +125,13 @@ impl Restraints {
             .collect()
     }
 
+    /// Everything in force, on whomever.
+    #[must_use]
+    pub fn all(&self, now: Timestamp) -> Vec<Restraint> {
+        let in_force = self.in_force.load();
+        in_force.values().flatten().filter(|restraint| restraint.holds(now)).cloned().collect()
+    }
+
     /// The limits of an identity, as narrow as its configuration and every throttle on it.
     #[must_use]
     pub fn narrowed(&self, identity: &IdentityName, configured: &Limits, now: Timestamp) -> Limits {

@@ -24,6 +24,7 @@ use crate::fetch::{Fetch, FetchError};
 use crate::flow;
 use crate::material::{Mark, Material};
 use crate::minted::Minted;
+use crate::mints::Mints;
 use crate::pace::{Allowance, pause, roll};
 use crate::rotation::{self, Rotation};
 use crate::secret::Secret;
@@ -37,6 +38,7 @@ pub(crate) struct Credential {
     rotation: Rotation,
     secrets: Secrets,
     fetch: Arc<dyn Fetch>,
+    mints: Arc<Mints>,
     current: ArcSwapOption<AccessToken>,
     minting: Arc<Mutex<Minting>>,
 }
@@ -65,8 +67,7 @@ impl Credential {
         identity: &IdentityName,
         (org, flow): (&Org, &Flow),
         rotation: Rotation,
-        secrets: &Secrets,
-        fetch: &Arc<dyn Fetch>,
+        (secrets, fetch, mints): (&Secrets, &Arc<dyn Fetch>, &Arc<Mints>),
     ) -> Self {
         Self {
             identity: identity.clone(),
@@ -75,6 +76,7 @@ impl Credential {
             rotation,
             secrets: secrets.clone(),
             fetch: Arc::clone(fetch),
+            mints: Arc::clone(mints),
             current: ArcSwapOption::empty(),
             minting: Arc::new(Mutex::new(Minting::new(Instant::now()))),
         }
@@ -143,6 +145,11 @@ impl Credential {
         (self.valid(Instant::now()).map(|token| token.generation), problem)
     }
 
+    /// The org that it is for, and how long the token in use is good, if there is one.
+    pub(crate) fn left(&self, now: Instant) -> Option<(&str, Duration)> {
+        Some((self.org.name.as_str(), self.valid(now)?.expires_at - now))
+    }
+
     fn valid(&self, now: Instant) -> Option<Arc<AccessToken>> {
         self.current.load_full().filter(|token| now < token.expires_at)
     }
@@ -189,10 +196,12 @@ impl Credential {
             Ok(minted) => {
                 let token = Arc::new(minting.succeeded(minted, Instant::now()));
                 self.current.store(Some(Arc::clone(&token)));
+                self.mints.minted();
                 tracing::info!(identity = %self.identity, generation = token.generation, "token minted");
                 Ok(token)
             }
             Err(problem) => {
+                self.mints.failed(&problem);
                 let error = minting.failed(problem, Instant::now());
                 tracing::warn!(identity = %self.identity, error = %error, "no token could be minted");
                 Err(error)

@@ -1,16 +1,19 @@
 //! The credentials of all identities.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use forcefield_config::config::{Config, State};
 use forcefield_config::secret::SecretRef;
 use forcefield_policy::names::IdentityName;
 use thiserror::Error;
+use tokio::time::Instant;
 
 use crate::credential::Credential;
 use crate::error::{CredentialError, Problem};
 use crate::fetch::Fetch;
+use crate::mints::Mints;
 use crate::rotation::Rotation;
 use crate::secrets::Secrets;
 use crate::token::AccessToken;
@@ -20,6 +23,7 @@ pub struct Credentials {
     by_identity: HashMap<IdentityName, Arc<Credential>>,
     secrets: Secrets,
     fetch: Arc<dyn Fetch>,
+    mints: Arc<Mints>,
 }
 
 /// Why a configuration's credentials cannot be served.
@@ -58,7 +62,7 @@ impl Credentials {
     /// # Errors
     /// The first credential that can never work.
     pub fn new(config: &Config, secrets: Secrets, fetch: Arc<dyn Fetch>) -> Result<Self, CredentialsError> {
-        Self { by_identity: HashMap::new(), secrets, fetch }.next(config)
+        Self { by_identity: HashMap::new(), secrets, fetch, mints: Arc::default() }.next(config)
     }
 
     /// The credentials of a changed configuration. Those that it leaves as they were keep their tokens.
@@ -81,11 +85,13 @@ impl Credentials {
             let known = self.by_identity.get(name).filter(|known| known.is_of(org, flow));
             let credential = known.cloned().unwrap_or_else(|| {
                 let rotation = Rotation::new(&state, name);
-                Arc::new(Credential::new(name, (org, flow), rotation, &self.secrets, &self.fetch))
+                let means = (&self.secrets, &self.fetch, &self.mints);
+                Arc::new(Credential::new(name, (org, flow), rotation, means))
             });
             by_identity.insert(name.clone(), credential);
         }
-        Ok(Self { by_identity, secrets: self.secrets.clone(), fetch: Arc::clone(&self.fetch) })
+        let (secrets, fetch) = (self.secrets.clone(), Arc::clone(&self.fetch));
+        Ok(Self { by_identity, secrets, fetch, mints: Arc::clone(&self.mints) })
     }
 
     /// The org's token for an identity: the one in use, or one that is minted now. However many ask, one mint is made.
@@ -134,10 +140,29 @@ impl Credentials {
         Some(Standing { generation, problem })
     }
 
+    /// How many mints went how, from a closed list: `minted`, or what was wrong.
+    #[must_use]
+    pub fn mints(&self) -> Vec<(&'static str, u64)> {
+        self.mints.counts()
+    }
+
+    /// For every org with a token in use, how long the token that ends first is good. By org, since a token belongs to
+    /// no list.
+    #[must_use]
+    pub fn left(&self) -> BTreeMap<String, Duration> {
+        let now = Instant::now();
+        let mut left = BTreeMap::new();
+        for (org, duration) in self.by_identity.values().filter_map(|credential| credential.left(now)) {
+            let first = left.entry(org.to_owned()).or_insert(duration);
+            *first = duration.min(*first);
+        }
+        left
+    }
+
     fn of(&self, identity: &IdentityName) -> Result<&Arc<Credential>, CredentialError> {
         self.by_identity.get(identity).ok_or_else(|| CredentialError {
             problem: Arc::new(Problem::NoCredential(identity.clone())),
-            retry_after: std::time::Duration::from_secs(60),
+            retry_after: Duration::from_secs(60),
         })
     }
 }

@@ -79,6 +79,21 @@ pub enum Problem {
 // === impl Problem ===
 
 impl Problem {
+    /// Its kind, from a closed list, for metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoCredential(_) | Self::NoOrg(_) | Self::Key | Self::Clock => "configuration",
+            Self::Secret(_) => "secret",
+            Self::Fetch(_) => "unreachable",
+            Self::Refused { .. } | Self::RenewedTooOften => "refused",
+            Self::Unreadable(_) => "unreadable",
+            Self::OtherOrg | Self::OtherHost | Self::TooWide => "not-ours",
+            Self::State(_) => "state",
+            Self::BrokenOff => "broken-off",
+        }
+    }
+
     /// Whether it may pass by itself, so that another try soon makes sense.
     pub(crate) fn is_passing(&self) -> bool {
         match self {

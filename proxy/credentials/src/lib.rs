@@ -12,6 +12,7 @@ mod fetch;
 mod flow;
 mod material;
 mod minted;
+mod mints;
 mod pace;
 mod rotation;
 mod secret;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -28,7 +28,34 @@ pub(crate) struct Shared {
     accounts: Mutex<BTreeMap<IdentityName, Arc<Account>>>,
     /// Whether the last attempt to write succeeded.
     writable: AtomicBool,
+    work: Work,
     orders: SyncSender<Order>,
+}
+
+/// What the thread has done since the start.
+#[derive(Debug, Default)]
+struct Work {
+    /// Folds of what was spent into the store that succeeded, and the nanoseconds that they took.
+    folds: AtomicU64,
+    folding: AtomicU64,
+    /// Attempts to write that failed: into the journal, and into the store.
+    journal_failures: AtomicU64,
+    store_failures: AtomicU64,
+}
+
+/// How the state does, for `readyz` and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateStatus {
+    /// Whether the last attempt to write succeeded.
+    pub writable: bool,
+    /// How often what was spent was put into the store.
+    pub folds: u64,
+    /// How long that took together.
+    pub folding: Duration,
+    /// Attempts to write into the journal that failed.
+    pub journal_failures: u64,
+    /// Attempts to write into the store that failed.
+    pub store_failures: u64,
 }
 
 /// A change of the ledger: checks first and changes after, so that a refused one leaves nothing behind.
@@ -75,6 +102,19 @@ const JOURNAL_EVERY: Duration = Duration::from_millis(50);
 /// The longest that something which was spent is only in the journal, and so lost if the machine crashes.
 const FOLD_EVERY: Duration = Duration::from_secs(1);
 
+// === impl Work ===
+
+impl Work {
+    fn folded(&self, outcome: &Result<(), StoreError>, took: Duration) {
+        if outcome.is_err() {
+            self.store_failures.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.folds.fetch_add(1, Ordering::Relaxed);
+        self.folding.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
 // === impl Shared ===
 
 impl Shared {
@@ -96,6 +136,7 @@ impl Shared {
             folder,
             accounts: Mutex::default(),
             writable: AtomicBool::new(true),
+            work: Work::default(),
             orders: orders.clone(),
         });
         let mut backlog = Backlog::default();
@@ -122,6 +163,18 @@ impl Shared {
     /// Whether what is spent can be written down.
     pub(crate) fn is_writable(&self) -> bool {
         self.writable.load(Ordering::Acquire)
+    }
+
+    /// How the state does.
+    pub(crate) fn status(&self) -> StateStatus {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        StateStatus {
+            writable: self.is_writable(),
+            folds: count(&self.work.folds),
+            folding: Duration::from_nanos(count(&self.work.folding)),
+            journal_failures: count(&self.work.journal_failures),
+            store_failures: count(&self.work.store_failures),
+        }
     }
 
     /// Notes a failure to write: from now on nothing new is let in, until writing works.
@@ -227,6 +280,7 @@ impl Shared {
             if books.unwritten != Default::default()
                 && let Err(error) = self.journal.append(&account.identity, &mut books)
             {
+                self.work.journal_failures.fetch_add(1, Ordering::Relaxed);
                 self.failed(&error);
                 books.told = true;
                 failed.push(Arc::clone(&account));
@@ -243,7 +297,10 @@ impl Shared {
     }
 
     fn try_fold(&self, backlog: &mut Backlog) {
-        match self.fold(backlog) {
+        let began = Instant::now();
+        let folded = self.fold(backlog);
+        self.work.folded(&folded, began.elapsed());
+        match folded {
             Ok(()) if backlog.fresh.is_empty() => self.writable.store(true, Ordering::Release),
             Ok(()) => {}
             Err(error) => self.failed(&error),

@@ -23,6 +23,7 @@ mod time;
 mod xml;
 
 pub use handles::{Format, HandleScanner, Issued};
+pub use keeper::StateStatus;
 pub use ledger::{Entry, HandleKey, Ledger, LedgerError};
 pub use limits::{Limits, OpenError};
 pub use meter::{Counted, Exceeded, Lease, Meter, Spend, Spent};

@@ -14,7 +14,7 @@ use forcefield_policy::request::Origin;
 use thiserror::Error;
 
 use crate::allowance::{Allowances, MakesRoom, priority};
-use crate::keeper::{Keeper, Order, Shared};
+use crate::keeper::{Keeper, Order, Shared, StateStatus};
 use crate::ledger::Ledger;
 use crate::meter::{Exceeded, Lease, Meter, Spend};
 use crate::store::StoreError;
@@ -129,6 +129,12 @@ impl Limits {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.shared.is_writable()
+    }
+
+    /// How the state does.
+    #[must_use]
+    pub fn status(&self) -> StateStatus {
+        self.shared.status()
     }
 
     /// Writes everything that was spent to the disk now. Waits for it: not for the way of a request.
