@@ -3,6 +3,7 @@
 mod control;
 mod reload;
 mod tasks;
+mod told;
 mod tunnels;
 
 use std::collections::HashMap;
@@ -35,7 +36,10 @@ use crate::process::{AtEnd, Background, Listening, Process};
 use crate::rooms::Rooms;
 use crate::schemas::SchemaStore;
 use crate::service::Service;
-use crate::telemetry::Telemetry;
+use crate::telemetry::health::Problem;
+use crate::telemetry::otlp::{Exporter, Outlet};
+use crate::telemetry::trace::{Finished, Tracer};
+use crate::telemetry::{Telemetry, listener};
 use crate::upstream::{Origin, Rules, Upstream};
 
 use control::{Control, Reload, look_after};
@@ -50,6 +54,8 @@ pub struct App {
     strange: mpsc::Receiver<String>,
     /// The file to read again on a reload.
     file: Option<PathBuf>,
+    /// The traced exchanges that wait to be sent.
+    traces: Option<mpsc::Receiver<Box<Finished>>>,
     /// Becomes true once the first schemas are loaded or given up: then connections are accepted.
     described: watch::Sender<bool>,
     /// The control plane, where there is one.
@@ -87,7 +93,9 @@ impl App {
         let limits =
             Limits::open(&state, &config.identities, Clock::system()).context("opening the state")?;
         let key = config.audit.key.as_ref().map(|key| read(&secrets, key)).transpose()?;
-        let rooms = Arc::new(Rooms::open(&config, key.as_ref(), Telemetry::new()?)?);
+        let percent = config.telemetry.as_ref().and_then(|telemetry| telemetry.traces);
+        let (tracer, traces) = percent.map(Tracer::new).unzip();
+        let rooms = Arc::new(Rooms::open(&config, key.as_ref(), Telemetry::new(tracer))?);
         let trust = Arc::new(Trust::new(tls(&config, &config.listen.proxy, &secrets)?));
         let store = SchemaStore::open(&state).context("opening the stored schemas")?;
         let stored = |org: &String| Some((org.clone(), Arc::new(store.stored(org)?)));
@@ -118,6 +126,7 @@ impl App {
         let (wish, reloads) = mpsc::channel(4);
         let control = Control::new(&service, &secrets, wish)?;
         let front = Arc::new(Front::new(trust, timeouts));
+        told::front("proxy", &service.rooms.telemetry, (&front, Problem::Certificate));
         Ok(Self {
             service,
             front,
@@ -127,6 +136,7 @@ impl App {
             file,
             control,
             reloads,
+            traces,
             described: watch::Sender::new(false),
             loaded: HashMap::new(),
         })
@@ -136,13 +146,9 @@ impl App {
     ///
     /// # Errors
     /// When the process cannot be prepared.
-    pub fn serve(self, upgrade: bool) -> Result<()> {
+    pub fn serve(mut self, upgrade: bool) -> Result<()> {
         let config = Arc::clone(&self.service.live.load().config);
-        let at_end = {
-            let service = Arc::clone(&self.service);
-            move || service.flush()
-        };
-        let at_end: AtEnd = Box::new(at_end);
+        let at_end = self.at_end(&config)?;
         let mut process = Process::new(&state_folder(&config), config.timeouts.longest, upgrade, at_end)?;
         let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         process.listen(self.listening(config.listen.proxy.address, threads));
@@ -159,7 +165,7 @@ impl App {
                 serve: Box::new(move |listener, stop| {
                     Box::pin(async move {
                         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                        tokio::select! { () = telemetry.serve(listener) => {}, () = stop => {} }
+                        tokio::select! { () = listener::serve(telemetry, listener) => {}, () = stop => {} }
                     })
                 }),
             });
@@ -177,6 +183,28 @@ impl App {
         Ok(())
     }
 
+    /// What is done at the end. Begins to send to the collector, where there is one: what is left is sent then.
+    fn at_end(&mut self, config: &Config) -> Result<AtEnd> {
+        let (service, traces) = (Arc::clone(&self.service), self.traces.take());
+        let exporter = config.telemetry.as_ref().map(|settings| {
+            Exporter::start(Outlet {
+                settings: settings.clone(),
+                secrets: self.secrets.clone(),
+                telemetry: Arc::clone(&service.rooms.telemetry),
+                traces,
+                records: config.root.join(&config.audit.path),
+                position: state_folder(config).join("otlp.position"),
+            })
+        });
+        let exporter = exporter.transpose().context("starting what sends to the collector")?;
+        Ok(Box::new(move || {
+            service.flush();
+            if let Some(exporter) = exporter {
+                exporter.finish();
+            }
+        }))
+    }
+
     fn issuers(&self) -> Issuers {
         Issuers::new(Arc::clone(&self.service), self.secrets.clone())
     }
@@ -184,12 +212,18 @@ impl App {
     fn listen_control(&self, process: &mut Process, config: &Config) {
         let (Some(control), Some(listener)) = (&self.control, &config.listen.control) else { return };
         let (api, front) = (Arc::clone(&control.api), Arc::clone(&control.front));
+        let telemetry = Arc::clone(&self.service.rooms.telemetry);
         process.listen(Listening {
             name: "control",
             address: listener.address,
             threads: 1,
             is_main: false,
-            serve: Box::new(move |listener, stop| Box::pin(Control::serve(api, front, listener, stop))),
+            serve: Box::new(move |listener, stop| {
+                Box::pin(async move {
+                    told::runtime("control", &telemetry);
+                    Control::serve(api, front, listener, stop).await;
+                })
+            }),
         });
     }
 
@@ -223,11 +257,12 @@ async fn serve(
     let (telemetry, accepting) = (Arc::clone(&service.rooms.telemetry), Arc::clone(&front));
     let restrained = Arc::clone(&service);
     let handler = move |arrival, request| Arc::clone(&service).handle(arrival, request);
-    telemetry.ready(true);
+    told::runtime("proxy", &telemetry);
+    telemetry.health().serving();
     let looking_after = tokio::spawn(look_after(restrained));
     let accepting = tokio::spawn(accepting.accept(listener, handler));
     stop.await;
-    telemetry.ready(false);
+    telemetry.health().draining();
     let drained = front.drain().await;
     tracing::info!(?drained, "the proxy listener has stopped");
     let _ = accepting.await;

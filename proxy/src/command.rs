@@ -54,7 +54,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
 /// Logs as JSON lines on standard error; `FORCEFIELD_LOG` says how much.
 fn log(default: &str) {
     let filter = EnvFilter::try_from_env("FORCEFIELD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where the log cannot be written there is nowhere to say so: trying would end the thread that does.
+    log.log_internal_errors(false).init();
 }
 
 #[expect(clippy::print_stderr, reason = "errors of a command go to standard error")]

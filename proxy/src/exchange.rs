@@ -17,6 +17,7 @@ use ulid::Ulid;
 use crate::live::Member;
 use crate::reply::Refusal;
 use crate::rooms::Rooms;
+use crate::telemetry::timing::{Step, Timing};
 
 /// One request on its way. Leaves exactly one record, also when it is torn down.
 pub struct Exchange {
@@ -31,7 +32,7 @@ struct Open {
     slot: Option<Slot>,
     /// The path that was asked for, for people who watch: no query string, which may hold literals and tokens.
     path: String,
-    started: Instant,
+    timing: Timing,
 }
 
 /// A record that could not be written.
@@ -52,11 +53,13 @@ impl Exchange {
     /// Begins with a head that arrived.
     #[must_use]
     pub fn begin(rooms: &Arc<Rooms>, source: SocketAddr, parts: &Parts) -> Self {
-        let mut record = Record::new(Ulid::new(), Timestamp::now(), source, parts.method.as_str());
+        let decision = Ulid::new();
+        let timing = Timing::start(rooms.telemetry.trace(decision, &parts.headers));
+        let mut record = Record::new(decision, Timestamp::now(), source, parts.method.as_str());
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         record.user_agent = user_agent.map(|agent| agent.chars().take(LONGEST_AGENT).collect());
         let path = parts.uri.path().chars().take(LONGEST_PATH).collect();
-        let open = Open { record: Box::new(record), slot: rooms.slot(), path, started: Instant::now() };
+        let open = Open { record: Box::new(record), slot: rooms.slot(), path, timing };
         Self { rooms: Arc::clone(rooms), open: Some(open) }
     }
 
@@ -76,6 +79,30 @@ impl Exchange {
     pub fn note(&mut self, change: impl FnOnce(&mut Record)) {
         if let Some(open) = &mut self.open {
             change(&mut open.record);
+        }
+    }
+
+    /// Does a step of the walk that waits for somebody else, and notes how long that took.
+    pub async fn during<T>(&mut self, step: Step, work: impl Future<Output = T>) -> T {
+        let began = Instant::now();
+        let done = work.await;
+        self.waited(step, began);
+        done
+    }
+
+    /// Notes that such a step began then and ends now.
+    pub fn waited(&mut self, step: Step, began: Instant) {
+        let Some(open) = &mut self.open else { return };
+        let took = open.timing.waited(step, began);
+        if step == Step::Upstream {
+            *open.record.upstream_duration.get_or_insert_default() += took;
+        }
+    }
+
+    /// Notes that the head of the answer is ready.
+    pub fn answered(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.timing.answered();
         }
     }
 
@@ -123,8 +150,11 @@ impl Exchange {
     pub async fn end(&mut self) -> Result<(), Unrecorded> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let rooms = Arc::clone(&self.rooms);
-        let (record, slot) = open.close(&rooms);
-        rooms.record(record, slot).await
+        let ended = Instant::now();
+        let (record, slot) = open.close(&rooms, ended);
+        let recorded = rooms.record(record, slot).await;
+        rooms.telemetry.instruments().recorded(ended.elapsed());
+        recorded
     }
 }
 
@@ -132,7 +162,7 @@ impl Drop for Exchange {
     /// An exchange that was not ended was torn down; a no-op when it was recorded.
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            let (record, slot) = open.close(&self.rooms);
+            let (record, slot) = open.close(&self.rooms, Instant::now());
             self.rooms.record_later(record, slot);
         }
     }
@@ -140,9 +170,9 @@ impl Drop for Exchange {
 
 impl Open {
     /// Settles the record and tells the instruments and watchers.
-    fn close(mut self, rooms: &Rooms) -> (Record, Option<Slot>) {
-        self.record.duration = self.started.elapsed();
-        rooms.telemetry.ended(&self.record);
+    fn close(mut self, rooms: &Rooms, ended: Instant) -> (Record, Option<Slot>) {
+        self.record.duration = self.timing.until(ended);
+        rooms.telemetry.ended(&self.record, self.timing);
         rooms.tally.count(&self.record);
         // Nobody who watches can hold up a request: who is too slow misses some.
         let stopped = matches!(self.record.outcome, Outcome::Refused | Outcome::Cut);

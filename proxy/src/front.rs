@@ -4,6 +4,7 @@
 //! HTTP/2 on it, and hands every request to one handler: those whose head is in order and those whose is not, so
 //! that a refusal is answered and recorded like any other.
 
+mod arrivals;
 mod bad_head;
 mod connect;
 mod connection;
@@ -31,12 +32,14 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+pub use arrivals::{Arrivals, HandshakeFailure};
 pub use bad_head::BadHead;
 pub use connect::Connect;
 pub use connection::Peer;
 pub use hygiene::{Checked, Host, hygiene};
 pub use pulse::Paced;
-pub use tls::{NamedMaterial, TlsError, TlsMaterial, TlsState, Trust};
+pub(crate) use tls::expiry;
+pub use tls::{NamedMaterial, ShownUntil, TlsError, TlsMaterial, TlsState, Trust};
 
 /// A listener's rules, shared by all of its connections.
 #[derive(Debug)]
@@ -44,6 +47,7 @@ pub struct Front {
     trust: Arc<Trust>,
     timeouts: Timeouts,
     connections: Arc<Semaphore>,
+    arrivals: Arrivals,
     drain: watch::Sender<bool>,
 }
 
@@ -64,7 +68,13 @@ impl Front {
     pub fn new(trust: Arc<Trust>, timeouts: Timeouts) -> Self {
         let cap = timeouts.connections.min(Semaphore::MAX_PERMITS);
         let (drain, _) = watch::channel(false);
-        Self { trust, timeouts, connections: Arc::new(Semaphore::new(cap)), drain }
+        Self {
+            trust,
+            timeouts,
+            connections: Arc::new(Semaphore::new(cap)),
+            arrivals: Arrivals::default(),
+            drain,
+        }
     }
 
     /// What it shows and whom it trusts.
@@ -125,6 +135,7 @@ impl Front {
     ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
         let permit = Arc::clone(&self.connections).acquire_owned().await.map_err(io::Error::other)?;
         let (stream, address) = listener.accept().await?;
+        self.arrivals.accepted();
         stream.set_nodelay(true)?;
         Ok((stream, address, permit))
     }
@@ -143,12 +154,31 @@ impl Front {
         let handshake = TlsAcceptor::from(state.config()).accept(stream);
         let stream = match timeout(self.timeouts.handshake, handshake).await {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return debug!(%address, %error, "a handshake failed"),
-            Err(_) => return debug!(%address, "a handshake took too long"),
+            Ok(Err(error)) => {
+                self.arrivals.failed(HandshakeFailure::of(&error));
+                return debug!(%address, %error, "a handshake failed");
+            }
+            Err(_) => {
+                self.arrivals.failed(HandshakeFailure::TooSlow);
+                return debug!(%address, "a handshake took too long");
+            }
         };
         let peer = Peer::new(address, &stream, Arc::clone(&self.trust), state.generation());
         let terms = connection::Terms { timeouts: self.timeouts, drain };
         Box::pin(connection::serve(stream, Arc::new(peer), handler, terms)).await;
+    }
+
+    /// Who came, and who was not let in.
+    #[must_use]
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
+    /// Connections that are open, and how many may be.
+    #[must_use]
+    pub fn connections(&self) -> (usize, usize) {
+        let cap = self.timeouts.connections.min(Semaphore::MAX_PERMITS);
+        (cap.saturating_sub(self.connections.available_permits()), cap)
     }
 
     /// The deadlines of its connections.

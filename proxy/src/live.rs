@@ -61,7 +61,7 @@ pub struct Member {
     pub break_glass: Vec<String>,
 }
 
-/// The schemas in force, by the name of their org.
+/// The schemas that orgs described, by the name of their org.
 pub type Schemas = HashMap<String, Arc<Schema>>;
 
 // === impl Live ===
@@ -105,16 +105,14 @@ impl Snapshot {
     /// A snapshot of a configuration with the schemas known so far; orgs without one get the starter. `now` settles
     /// which modes and break-glass grants are still in force.
     #[must_use]
-    pub fn new(config: Arc<Config>, mut schemas: Schemas, standing: Standing, now: Timestamp) -> Self {
+    pub fn new(config: Arc<Config>, schemas: Schemas, standing: Standing, now: Timestamp) -> Self {
         let today = TimeZone::UTC.to_datetime(now).date();
         let starter = Arc::new(Schema::starter().unwrap_or_default());
         let orgs: HashMap<&String, Arc<Org>> =
             config.orgs.iter().map(|(name, org)| (name, Arc::new(org.clone()))).collect();
-        for name in config.orgs.keys() {
-            schemas.entry(name.clone()).or_insert_with(|| Arc::clone(&starter));
-        }
         let member = |identity: &Identity, glass: &[Grant]| {
-            let (org, schema) = (orgs.get(&identity.org)?, schemas.get(&identity.org)?);
+            let org = orgs.get(&identity.org)?;
+            let schema = schemas.get(&identity.org).unwrap_or(&starter);
             let spec =
                 GrantsSpec { enforcement: identity.mode.enforcement(today), ..identity.grants.clone() };
             let wider: Vec<GrantsSpec> = glass.iter().filter_map(|grant| granted(grant, org)).collect();
@@ -185,7 +183,13 @@ impl Snapshot {
         &self.standing
     }
 
-    /// The schemas.
+    /// How many objects each org has described; 0 where it has not described itself.
+    pub fn described(&self) -> impl Iterator<Item = (&String, usize)> {
+        let objects = |org: &String| self.schemas.get(org).map_or(0, |schema| schema.len());
+        self.config.orgs.keys().map(move |org| (org, objects(org)))
+    }
+
+    /// The schemas that orgs described.
     #[must_use]
     pub fn schemas(&self) -> &Schemas {
         &self.schemas

@@ -70,6 +70,12 @@ impl Presences {
         self.0.iter().filter(|under_way| under_way.identity == *identity).count()
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.0.len()
+    }
+
     /// Closes the connections of everything that an integration has under way: the end of those whose client does not
     /// read, which hear of no cut. Gives how many exchanges that ends.
     pub fn close(&self, identity: &IdentityName) -> usize {

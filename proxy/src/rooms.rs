@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use forcefield_audit::{AuditKey, Record, Settings, Slot, Writer};
+use forcefield_audit::{AuditKey, Record, Settings, Slot, Status, Writer};
 use forcefield_config::Config;
 use forcefield_credentials::Secret;
 use tokio::sync::broadcast;
@@ -40,6 +40,12 @@ impl Rooms {
         let writer = Writer::open(&config.root.join(&config.audit.path), settings)?;
         let ((decisions, _), (refusals, _)) = (broadcast::channel(WATCHED), broadcast::channel(WATCHED));
         Ok(Self { writer, telemetry: Arc::new(telemetry), tally: Tally::default(), decisions, refusals })
+    }
+
+    /// How the writer of records does.
+    #[must_use]
+    pub fn audit(&self) -> Status {
+        self.writer.status()
     }
 
     /// A place for the record of one exchange; `None` when records cannot be written, and so nothing be answered.

@@ -2,6 +2,7 @@
 
 mod destination;
 mod evidence;
+mod health;
 mod login;
 mod own;
 mod restrained;
@@ -36,6 +37,7 @@ use crate::passing::{Issues, Passing};
 use crate::presence::{Presence, Presences};
 use crate::reply::{Form, Refusal, Rewriter, is_text, passes};
 use crate::rooms::Rooms;
+use crate::telemetry::{observed, timing::Step};
 use crate::upstream::{Upstream, UpstreamBody};
 use arc_swap::ArcSwap;
 use destination::Export;
@@ -133,7 +135,7 @@ impl Service {
         }
         let headers = headers(parts);
         let head = head(parts, &headers);
-        let taken = self.take(&head, body).await?;
+        let taken = self.take(&head, body, exchange).await?;
         let soap = match soap(parts, &head, &taken)? {
             None => None,
             Some(soap) => match self.soap_login(&live, soap, (&peer, parts), exchange).await? {
@@ -175,13 +177,16 @@ impl Service {
         Ok(reply.present(presence).watched(export.map(|export| export.watch(self, live))))
     }
 
-    /// Shares it, with the budgets of its integrations among the metrics.
+    /// Shares it, with what its rooms tell of themselves among the metrics and the checks of readiness.
     #[must_use]
     pub fn shown(self) -> Arc<Self> {
         let service = Arc::new(self);
+        let telemetry = &service.rooms.telemetry;
         let of = Arc::downgrade(&service);
-        let spent = move || of.upgrade().map(|service| service.limits.snapshot()).unwrap_or_default();
-        service.rooms.telemetry.show_budgets(spent);
+        telemetry.observe(Box::new(move || of.upgrade().map_or_else(Vec::new, |of| observed::service(&of))));
+        let of = Arc::downgrade(&service);
+        telemetry.health().check(Box::new(move || of.upgrade().map_or_else(Vec::new, |of| of.problems())));
+        telemetry.instruments().loaded(Timestamp::now());
         service
     }
 
@@ -193,11 +198,11 @@ impl Service {
     }
 
     /// Reads as much of the body as its meaning needs.
-    async fn take(&self, head: &Head<'_>, body: Incoming) -> Result<Taken, Refusal> {
+    async fn take(&self, head: &Head<'_>, body: Incoming, exchange: &mut Exchange) -> Result<Taken, Refusal> {
         Ok(match body_use(head) {
             BodyUse::None => Taken::nothing(),
-            BodyUse::Whole(limit) => self.intake.whole(body, limit).await?,
-            BodyUse::Start(limit) => self.intake.start(body, limit).await?,
+            BodyUse::Whole(limit) => exchange.during(Step::Intake, self.intake.whole(body, limit)).await?,
+            BodyUse::Start(limit) => exchange.during(Step::Intake, self.intake.start(body, limit)).await?,
         })
     }
 
@@ -516,6 +521,7 @@ impl Reply {
             self.head.headers.insert("x-forcefield-decision", value);
         }
         let (status, refused) = (self.head.status, self.passing.is_none());
+        exchange.answered();
         exchange.note(|record| {
             record.status = status.as_u16();
             if !refused {

@@ -125,6 +125,21 @@ pub struct Counts {
     pub reused: AtomicU64,
     /// Requests sent again because a used connection had been closed.
     pub repeated: AtomicU64,
+    /// Requests that waited for a connection to become free.
+    pub waited: AtomicU64,
+    /// Requests for which none became free in time.
+    pub busy: AtomicU64,
+}
+
+/// The connections of all lanes at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pool {
+    /// Pairs of an org and an identity that have called.
+    pub lanes: usize,
+    /// Connections with a request on them, being made included.
+    pub in_use: usize,
+    /// Connections that lie unused.
+    pub unused: usize,
 }
 
 // === impl Upstream ===
@@ -175,6 +190,23 @@ impl Upstream {
     #[must_use]
     pub fn counts(&self) -> &Arc<Counts> {
         &self.counts
+    }
+
+    /// The connections of this moment.
+    #[must_use]
+    pub fn pool(&self) -> Pool {
+        self.lanes.iter().fold(Pool::default(), |pool, lane| {
+            let (in_use, unused) = lane.connections();
+            Pool { lanes: pool.lanes + 1, in_use: pool.in_use + in_use, unused: pool.unused + unused }
+        })
+    }
+
+    /// When the certificates end that are shown to orgs, in seconds since 1970, by org.
+    #[must_use]
+    pub fn shown_until(&self) -> Vec<(String, u64)> {
+        let origins = self.origins.load();
+        let until = |origin: &Arc<Origin>| Some((origin.name().to_owned(), origin.shown_until()?));
+        origins.values().filter_map(until).collect()
     }
 
     fn lane(&self, key: &LaneKey) -> Result<Arc<Lane>, UpstreamError> {

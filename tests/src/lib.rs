@@ -4,6 +4,7 @@
 //! sides: the answer, and what the org received.
 
 pub mod client;
+pub mod collector;
 pub mod pki;
 pub mod proxy;
 pub mod sdk;
@@ -15,6 +16,7 @@ use argon2::password_hash::SaltString;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 
 pub use client::{Client, Download, Reply};
+pub use collector::{Collector, Exported};
 pub use proxy::{APP_SECRET, Builder, Proxy, SECRET};
 
 /// The hash of [`SECRET`], made once in a test run.

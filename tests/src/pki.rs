@@ -49,8 +49,17 @@ impl Authority {
     /// # Errors
     /// When a name is not a DNS name or an address.
     pub fn server(&self, names: &[&str]) -> Result<Pem> {
+        self.server_until(names, 4096)
+    }
+
+    /// The same until the beginning of a year.
+    ///
+    /// # Errors
+    /// When a name is not a DNS name or an address.
+    pub fn server_until(&self, names: &[&str], year: i32) -> Result<Pem> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names)?;
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(params)
     }

@@ -373,11 +373,22 @@ impl Proxy {
     /// # Errors
     /// When they are not served.
     pub async fn metrics(&self) -> Result<String> {
+        Ok(self.probe("/metrics").await?.1)
+    }
+
+    /// The status and text of a path of the metrics listener.
+    ///
+    /// # Errors
+    /// When it is not served.
+    pub async fn probe(&self, path: &str) -> Result<(u16, String)> {
         let mut stream = tokio::net::TcpStream::connect(self.metrics).await?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await?;
-        Ok(text)
+        let (head, body) = text.split_once("\r\n\r\n").context("no end of the head")?;
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Ok((status.context("no status")?, body.to_owned()))
     }
 
     /// Waits until it has written a line that contains a text.
@@ -468,6 +479,18 @@ impl Proxy {
         if status.success() { Ok(()) } else { bail!("kill failed") }
     }
 
+    /// Lets no file grow past so many bytes from now on, as if the disk were full; `None` lets them again.
+    ///
+    /// # Errors
+    /// When there is no process.
+    pub async fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        let pid = self.pid()?;
+        let most = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let arguments = ["--pid".to_owned(), pid.to_string(), format!("--fsize={most}:unlimited")];
+        let status = Command::new("prlimit").args(arguments).status().await?;
+        if status.success() { Ok(()) } else { bail!("prlimit failed") }
+    }
+
     /// Waits for the process to end.
     ///
     /// # Errors
@@ -520,8 +543,10 @@ impl Drop for Proxy {
 /// Starts the binary; what it writes goes to the end of a file, to its last byte.
 fn spawn(binary: &Path, folder: &Path, output: &Path, more: &[&str]) -> Result<Child> {
     let file = std::fs::OpenOptions::new().create(true).append(true).open(output)?;
-    let mut command = Command::new(binary);
-    command.arg("serve").arg("--config").arg(folder.join("forcefield.yaml")).args(more);
+    // A write past a limit of the disk then fails, as on a full one, and does not end the process.
+    let mut command = Command::new("env");
+    command.arg("--ignore-signal=XFSZ").arg(binary).arg("serve");
+    command.arg("--config").arg(folder.join("forcefield.yaml")).args(more);
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).kill_on_drop(true);
     command.current_dir(folder).spawn().context("starting the binary")
 }

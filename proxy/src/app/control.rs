@@ -33,6 +33,7 @@ use crate::exchange::Decided;
 use crate::front::{Arrival, Front, Host, Trust};
 use crate::process::Stop;
 use crate::service::Service;
+use crate::telemetry::health::Problem;
 
 /// The control plane of a configuration that has one.
 pub(super) struct Control {
@@ -70,6 +71,7 @@ impl Control {
         let trust = Trust::new(tls(&config, listener, secrets).context("`listen.control`")?);
         let timeouts = Timeouts { connections: CONNECTIONS, ..config.timeouts };
         let front = Arc::new(Front::new(Arc::new(trust), timeouts));
+        super::told::front("control", &service.rooms.telemetry, (&front, Problem::ControlCertificate));
         let running =
             Arc::new(Steering { service: Arc::clone(service), reloads, readings: Semaphore::new(READINGS) });
         let widenings = Arc::clone(&service.live.load().standing().widenings);

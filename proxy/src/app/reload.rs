@@ -21,6 +21,7 @@ impl App {
             Err(problems) => Err(problems.to_string()),
             Ok(read) => self.take_up(read.config).map_err(|error| format!("{error:#}")),
         };
+        self.service.rooms.telemetry.instruments().reloaded(&taken_up, jiff::Timestamp::now());
         match &taken_up {
             Ok(()) => info!("configuration reloaded"),
             Err(problems) => warn!(%problems, "configuration not reloaded; what ran goes on"),
@@ -57,6 +58,9 @@ impl App {
         read_issuers(&config, &self.secrets, &keys)?;
         if config.listen.proxy.address != before.config.listen.proxy.address {
             warn!("a changed `listen.proxy.address` is taken up at the next start");
+        }
+        if config.telemetry != before.config.telemetry {
+            warn!("a changed `telemetry` is taken up at the next start");
         }
         let standing = before.standing().clone();
         let next = Snapshot::new(Arc::new(config), before.schemas().clone(), standing, Timestamp::now());

@@ -31,7 +31,7 @@ use super::framing::{LARGEST_HEAD, MOST_HEADERS};
 use super::guard::Guard;
 use super::hygiene::{Checked, hygiene, is_bodyless};
 use super::pulse::{Multiplexed, Overdue, Paced, Pulse};
-use super::{Arrival, BadHead, Trust};
+use super::{Arrival, BadHead, Trust, expiry};
 
 /// The other end of a connection.
 #[derive(Debug)]
@@ -125,15 +125,9 @@ struct Shown {
 
 impl Shown {
     fn new(chain: &[CertificateDer<'_>]) -> Self {
-        let ends = |certificate: &CertificateDer<'_>| {
-            let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-            let seconds = u64::try_from(parsed.validity().not_after.timestamp()).ok()?;
-            UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
-        };
-        let ends: Option<Vec<_>> = chain.iter().map(ends).collect();
         Self {
             chain: chain.iter().map(|certificate| certificate.clone().into_owned()).collect(),
-            expires: ends.and_then(|ends| ends.into_iter().min()),
+            expires: expiry(chain).and_then(|end| UNIX_EPOCH.checked_add(Duration::from_secs(end))),
         }
     }
 }

@@ -36,7 +36,17 @@ pub struct TlsState {
     config: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    shown_until: ShownUntil,
     generation: u64,
+}
+
+/// When the certificates of a listener end, in seconds since 1970; `None` for there is none, or it cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShownUntil {
+    /// The one that is shown when no name fits.
+    pub own: Option<u64>,
+    /// The first of those that are chosen by name.
+    pub named: Option<u64>,
 }
 
 /// What a listener's TLS is built from. All of it is PEM.
@@ -138,6 +148,7 @@ impl TlsState {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let clients = material.client_ca.map(|pem| client_verifier(pem, &provider)).transpose()?;
         let certificates = Arc::new(Certificates::new(material, &provider)?);
+        let shown_until = certificates.shown_until();
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
         let builder = match &clients {
             Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
@@ -147,13 +158,19 @@ impl TlsState {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.session_storage = ServerSessionMemoryCache::new(RESUMABLE_SESSIONS);
         config.ticketer = aws_lc_rs::Ticketer::new()?;
-        Ok(Self { config: Arc::new(config), certificates, clients, generation: 0 })
+        Ok(Self { config: Arc::new(config), certificates, clients, shown_until, generation: 0 })
     }
 
     /// For the acceptor.
     #[must_use]
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
+    }
+
+    /// When what it shows ends.
+    #[must_use]
+    pub fn shown_until(&self) -> ShownUntil {
+        self.shown_until
     }
 
     /// Counts replacements of the listener's trust.
@@ -245,6 +262,11 @@ impl Certificates {
         }
     }
 
+    fn shown_until(&self) -> ShownUntil {
+        let named = self.exact.values().chain(self.wildcard.values()).filter_map(|key| expiry(&key.cert));
+        ShownUntil { own: expiry(&self.otherwise.cert), named: named.min() }
+    }
+
     fn of(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
         let name = name.to_ascii_lowercase();
         let wildcard = || self.wildcard.get(name.get(name.find('.')?..)?);
@@ -257,6 +279,16 @@ impl ResolvesServerCert for Certificates {
         let named = hello.server_name().and_then(|name| self.of(name));
         Some(Arc::clone(named.unwrap_or(&self.otherwise)))
     }
+}
+
+/// When the first certificate of a chain ends, in seconds since 1970; `None` when one cannot be read.
+pub(crate) fn expiry(chain: &[CertificateDer<'_>]) -> Option<u64> {
+    let end = |certificate: &CertificateDer<'_>| {
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        u64::try_from(parsed.validity().not_after.timestamp()).ok()
+    };
+    let ends: Option<Vec<u64>> = chain.iter().map(end).collect();
+    ends?.into_iter().min()
 }
 
 fn certified(

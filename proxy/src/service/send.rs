@@ -1,6 +1,7 @@
 //! Sending a permit: the org's token in, the answer out, one renewal and one repetition after a 401.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use forcefield_credentials::{AccessToken, CredentialError};
@@ -15,6 +16,7 @@ use crate::exchange::Exchange;
 use crate::intake::Taken;
 use crate::live::Member;
 use crate::reply::Refusal;
+use crate::telemetry::timing::Step;
 use crate::upstream::{LaneKey, Outgoing, SendBody, UpstreamBody, UpstreamError};
 
 /// An org's answer, and the token with which it was asked.
@@ -33,7 +35,8 @@ impl Service {
         exchange: &mut Exchange,
     ) -> Result<Sent, Refusal> {
         let (name, credentials) = (&member.identity.name, self.credentials.load_full());
-        let token = credentials.token(name).await.map_err(no_credential)?;
+        let token =
+            exchange.during(Step::Credential, credentials.token(name)).await.map_err(no_credential)?;
         // A body that streams can be sent once only; one that has come to its end is a clone away.
         let streams = permit.body("").is_none();
         let whole = taken.rest.is_none().then(|| taken.bytes.clone());
@@ -41,8 +44,10 @@ impl Service {
             Some(whole) => SendBody::Full(whole),
             None => SendBody::stream(taken.into_stream()),
         });
-        let first = self.send_once(member, permit, &token, passing).await?;
-        let first = self.settled(permit, first).await?;
+        let began = Instant::now();
+        let first = self.send_once(member, permit, &token, passing).await;
+        exchange.waited(Step::Upstream, began);
+        let first = self.settled(permit, first?).await?;
         exchange.note(|record| record.upstream_status = Some(first.status().as_u16()));
         if first.status() != StatusCode::UNAUTHORIZED {
             return Ok((first, token));
@@ -50,8 +55,9 @@ impl Service {
         if let Either::Left(body) = first.into_body() {
             body.discard().await;
         }
-        self.rooms.telemetry.renewed();
-        let renewed = credentials.renew(name, &token).await.map_err(no_credential)?;
+        self.rooms.telemetry.instruments().renewed();
+        let renewal = credentials.renew(name, &token);
+        let renewed = exchange.during(Step::Credential, renewal).await.map_err(no_credential)?;
         if streams && whole.is_none() {
             return Err(Refusal::NoCredential(
                 "the session ended under an upload; it is renewed".into(),
@@ -59,8 +65,10 @@ impl Service {
             ));
         }
         let again = whole.filter(|_| streams).map(SendBody::Full);
-        let second = self.send_once(member, permit, &renewed, again).await?;
-        let second = self.settled(permit, second).await?;
+        let began = Instant::now();
+        let second = self.send_once(member, permit, &renewed, again).await;
+        exchange.waited(Step::Upstream, began);
+        let second = self.settled(permit, second?).await?;
         exchange.note(|record| record.upstream_status = Some(second.status().as_u16()));
         if second.status() == StatusCode::UNAUTHORIZED {
             let detail = "the org refuses a session that it has just given out".to_owned();

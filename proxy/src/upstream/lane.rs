@@ -78,8 +78,7 @@ impl Lane {
         outgoing: Outgoing,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
         let request = self.request(outgoing)?;
-        let permit = timeout(self.rules.connect, Arc::clone(&self.permits).acquire_owned()).await;
-        let permit = permit.ok().and_then(Result::ok).ok_or(UpstreamError::Busy)?;
+        let permit = self.permit().await?;
         let Some(connection) = self.take_unused().await else {
             return self.send_anew(permit, request).await;
         };
@@ -96,6 +95,25 @@ impl Lane {
         // Where one used connection was closed, the next one may be as well.
         drop(self.lock().connections.pop());
         self.send_anew(permit, request).await
+    }
+
+    /// The right to a connection, once there is one.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, UpstreamError> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        Counts::add(&self.counts.waited);
+        let permit = timeout(self.rules.connect, Arc::clone(&self.permits).acquire_owned()).await;
+        permit.ok().and_then(Result::ok).ok_or_else(|| {
+            Counts::add(&self.counts.busy);
+            UpstreamError::Busy
+        })
+    }
+
+    /// How many connections have a request on them, and how many lie unused.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        let all = self.rules.connections.clamp(1, Semaphore::MAX_PERMITS);
+        (all.saturating_sub(self.permits.available_permits()), self.lock().connections.len())
     }
 
     /// Sends on a new connection.

@@ -18,6 +18,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::via::Via;
 use super::{UpstreamError, Waiting};
+use crate::front::expiry;
 
 /// Where an org is reached, and the TLS that it is reached by.
 ///
@@ -31,6 +32,8 @@ pub struct Origin {
     connector: TlsConnector,
     /// The proxy that it is reached through.
     via: Option<Via>,
+    /// When the certificate that is shown to it ends, in seconds since 1970.
+    shown_until: Option<u64>,
     /// What it was built from, to tell a change from a reload of the same.
     fingerprint: [u8; 32],
 }
@@ -91,6 +94,7 @@ impl Origin {
             .with_safe_default_protocol_versions()
             .map_err(|error| OriginError::Rustls(name(), error))?
             .with_root_certificates(roots);
+        let mut shown_until = None;
         let mut config = match client_certificate {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => {
@@ -98,6 +102,7 @@ impl Origin {
                 let unusable = || OriginError::ClientCertificate(name());
                 let chain = chain.ok().filter(|chain| !chain.is_empty()).ok_or_else(unusable)?;
                 let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| unusable())?;
+                shown_until = expiry(&chain);
                 builder.with_client_auth_cert(chain, key).map_err(|_| unusable())?
             }
         };
@@ -111,6 +116,7 @@ impl Origin {
             server_name: ServerName::try_from(url.host.clone()).map_err(|_| OriginError::Host(name()))?,
             connector: TlsConnector::from(Arc::new(config)),
             via,
+            shown_until,
             fingerprint: fingerprint(&authority, proxy, ca, client_certificate),
             name: name(),
         })
@@ -120,6 +126,11 @@ impl Origin {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// When the certificate that is shown to it ends, in seconds since 1970, if one is.
+    pub(super) fn shown_until(&self) -> Option<u64> {
+        self.shown_until
     }
 
     /// The `Host` header of requests.
@@ -132,7 +143,7 @@ impl Origin {
     }
 
     /// A new connection, verified.
-    pub(super) async fn dial(&self, deadline: Duration) -> Result<TlsStream<TcpStream>, UpstreamError> {
+    pub(crate) async fn dial(&self, deadline: Duration) -> Result<TlsStream<TcpStream>, UpstreamError> {
         let dial = async {
             let stream = match &self.via {
                 None => TcpStream::connect((self.host.as_str(), self.port)).await?,

@@ -131,6 +131,7 @@ pub(crate) fn config(root: &Path, credential: Credential) -> Config {
         approvals: Default::default(),
         identities: [(name("billing-sync"), identity(credential))].into(),
         timeouts: Timeouts::default(),
+        telemetry: None,
     }
 }
 

@@ -234,6 +234,7 @@ fn config() -> Config {
         approvals: Default::default(),
         identities: identities(),
         timeouts: Timeouts::default(),
+        telemetry: None,
     }
 }
 
