@@ -72,6 +72,8 @@ pub struct Running {
     service: Arc<Service>,
     front: Arc<Front>,
     tasks: tokio::task::JoinSet<()>,
+    /// Where its control plane is, where it has one.
+    control: Option<SocketAddr>,
 }
 
 impl App {
@@ -278,6 +280,7 @@ impl Running {
     /// As [`App::wire`], and when the address is in use.
     pub async fn start(config: Config) -> Result<Self> {
         let address = config.listen.proxy.address;
+        let control = config.listen.control.as_ref().map(|listener| listener.address);
         let mut app = App::wire(config, None)?;
         let listener = tokio::net::TcpListener::bind(address)
             .await
@@ -291,15 +294,25 @@ impl Running {
         };
         tasks.spawn(Arc::clone(&front).accept(listener, handler));
         tasks.spawn(app.issuers().run());
+        let control = match (&app.control, control) {
+            (Some(served), Some(address)) => Some(served.start(address, &mut tasks)?),
+            (None, _) | (_, None) => None,
+        };
         Box::pin(app.first_schemas()).await;
         tasks.spawn(Box::pin(app.tasks()));
-        Ok(Self { address, service, front, tasks })
+        Ok(Self { address, service, front, tasks, control })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its control plane listens, where it has one.
+    #[must_use]
+    pub fn control_address(&self) -> Option<SocketAddr> {
+        self.control
     }
 
     /// The decisions from now on.

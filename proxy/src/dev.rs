@@ -33,7 +33,7 @@ pub struct Options {
 /// # Errors
 /// When the sample cannot be set up: an address in use, a folder that cannot be written.
 pub async fn run(options: Options) -> Result<ExitCode> {
-    let scene = Scene::set(options.listen).await?;
+    let scene = Box::pin(Scene::set(options.listen)).await?;
     let client = Client::new(scene.address(), scene.ca_pem())?;
     if options.once {
         let code = once(&scene, &client).await;

@@ -133,6 +133,7 @@ async function approves(page, second) {
 async function asks(page) {
   await page.press("5");
   await page.until(shown("#audit-result table"));
+  await page.value("document.querySelector('#audit-form').reset()");
   await page.press("/");
   await page.type("drift");
   await page.value("document.querySelector('#audit-form [name=outcome]').value = 'refused'");
@@ -144,6 +145,14 @@ async function asks(page) {
   await page.until("document.querySelectorAll('#audit-result tbody tr').length === 100");
   await page.click("#audit-result > button");
   await page.until("document.querySelectorAll('#audit-result tbody tr').length > 100");
+}
+
+/** From a refusal to what the record says of it. */
+async function follows(page) {
+  await page.click("#refusals-list code a");
+  await page.until("location.hash.startsWith('#/audit/')");
+  const id = await page.value("location.hash.slice(8)");
+  await page.until(`document.querySelectorAll("#audit-result tbody tr").length === 1 && ${text("#audit-result")}.includes("${id}")`);
 }
 
 async function oneDay(page) {
@@ -226,6 +235,7 @@ const browser = await Browser.start(certificate);
 try {
   const page = await browser.page();
   await looks(page);
+  await follows(page);
   await oneDay(page);
   await acts(page);
   await asks(page);

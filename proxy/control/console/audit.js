@@ -17,15 +17,19 @@ export function setUp() {
   });
 }
 
-/** Searches at first, for everything that there is. */
-export function enter() {
-  if (!asked) search();
+/** Searches for one decision, or at first for everything that there is. */
+export function enter(decision) {
+  if (decision) {
+    form.reset();
+    form.elements.decision.value = decision;
+  }
+  if (decision || !asked) search();
 }
 
 async function search() {
   const fields = new FormData(form);
   asked = new URLSearchParams();
-  for (const name of ["identity", "object", "outcome"]) if (fields.get(name)) asked.set(name, fields.get(name).trim());
+  for (const name of ["identity", "object", "decision", "outcome"]) if (fields.get(name)) asked.set(name, fields.get(name).trim());
   for (const name of ["from", "until"]) if (fields.get(name)) asked.set(name, new Date(fields.get(name)).toISOString());
   records = [];
   const answer = await ask(asked);

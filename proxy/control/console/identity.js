@@ -29,6 +29,7 @@ export function enter(identity) {
   name = identity;
   day = null;
   drawn.clear();
+  for (const part of ["identity-refusals", "identity-open", "day"]) find(part).replaceChildren();
   say(find("identity-title"), name);
   const figure = () => el("span", { class: "figure" });
   numbers = { rows: gauge(count), bytes: gauge(bytes), calls: gauge(count), pace: figure(), under: figure(), refused: figure() };

@@ -21,6 +21,7 @@ const problem = find("sign-in-problem");
 const token = find("token");
 const help = find("help");
 let view = "";
+let touched = Date.now();
 
 function showSignIn(why) {
   stop();
@@ -52,8 +53,9 @@ function route() {
   for (const page of document.querySelectorAll("[data-page]")) page.hidden = page.dataset.page !== view;
   const of = view === "identity" ? "identities" : view;
   for (const link of document.querySelectorAll("[data-view]")) mark(link, "aria-current", link.dataset.view === of && "page");
+  document.querySelector("[aria-current]").scrollIntoView({ block: "nearest", inline: "nearest" });
   if (view === "identity") identity.enter(decodeURIComponent(detail));
-  if (view === "audit") audit.enter();
+  if (view === "audit") audit.enter(detail);
   SHOW[view]?.(true);
   const title = document.querySelector(`[data-page="${view}"] h1`).textContent;
   document.title = `${title} · Forcefield`;
@@ -88,6 +90,13 @@ function keys(event) {
   else if (action && on && may("responder")) act.open(on, action);
   else return;
   event.preventDefault();
+}
+
+/** Whoever uses the page uses the session, also where that asks the listener for nothing. */
+function touch() {
+  if (find("console").hidden || Date.now() - touched < TOUCH) return;
+  touched = Date.now();
+  resume().then((has) => has || showSignIn("Your session has ended. Sign in again."), () => {});
 }
 
 function showLink() {
@@ -125,7 +134,11 @@ function setUp() {
   });
   addEventListener("hashchange", route);
   addEventListener("keydown", keys);
+  for (const use of ["keydown", "pointerdown"]) addEventListener(use, touch);
 }
+
+/** How often using the page is told to the listener: each time leaves a record. */
+const TOUCH = 5 * 60 * 1000;
 
 setUp();
 resume().then((has) => (has ? showConsole() : showSignIn("")), (wrong) => showSignIn(wrong.message));

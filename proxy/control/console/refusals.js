@@ -50,7 +50,7 @@ export function refusals(some, of) {
     el("span", { class: "why" }, one.reason),
     el("span", {}, el("b", {}, one.method), ` ${one.path}`),
     one.source,
-    el("code", { class: "small" }, one.decision),
+    el("code", { class: "small" }, el("a", { href: `#/audit/${one.decision}` }, one.decision)),
   ].filter((cell) => cell !== null);
   return table(of ? `Refusals of ${of}` : "Refusals", heads.filter((head) => head !== null), some.map(cells));
 }

@@ -88,6 +88,7 @@ fn parameters(entry: &Entry) -> Value {
         ("identity", &text),
         ("object", &text),
         ("outcome", &text),
+        ("decision", &text),
         ("from", &moment),
         ("until", &moment),
         ("limit", &limit),

@@ -135,6 +135,8 @@ pub struct AuditQuery {
     pub from: Option<Timestamp>,
     /// Until before then.
     pub until: Option<Timestamp>,
+    /// With this id.
+    pub decision: Option<String>,
     /// How many of the newest.
     pub limit: usize,
 }

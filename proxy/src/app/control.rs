@@ -2,6 +2,7 @@
 
 mod day;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
+use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::{read, tls};
@@ -78,6 +80,17 @@ impl Control {
         let kept = (Arc::clone(&service.restraints), widenings);
         let api = Api::new(running, kept, staff(&config, secrets)?);
         Ok(Some(Self { api: Arc::new(api), front }))
+    }
+
+    /// Serves at an address for as long as the tasks go on; gives where that is.
+    pub(super) fn start(&self, address: SocketAddr, tasks: &mut JoinSet<()>) -> Result<SocketAddr> {
+        let listener = std::net::TcpListener::bind(address);
+        let listener = listener.with_context(|| format!("listening on {address}"))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (api, front) = (Arc::clone(&self.api), Arc::clone(&self.front));
+        tasks.spawn(Self::serve(api, front, listener, Box::pin(std::future::pending())));
+        Ok(address)
     }
 
     /// Serves until told to stop.
@@ -248,8 +261,8 @@ impl Running for Steering {
         let _reading = self.readings.acquire().await;
         let folder = self.record_folder();
         let read = tokio::task::spawn_blocking(move || {
-            let AuditQuery { identity, object, outcome, from, until, limit } = asked;
-            let filter = Filter { identity, from, until, object, outcome, decision: None };
+            let AuditQuery { identity, object, outcome, decision, from, until, limit } = asked;
+            let filter = Filter { identity, from, until, object, outcome, decision };
             let (mut records, mut cut) = (std::collections::VecDeque::new(), false);
             let summary = forcefield_audit::query(&folder, &filter, |seen| {
                 if records.len() == limit {

@@ -32,6 +32,8 @@ pub(super) struct Scene {
     ca_pem: String,
     secrets: HashMap<&'static str, String>,
     tokens: Mutex<HashMap<&'static str, String>>,
+    /// The token of the one responder.
+    responder: String,
     leaked: AtomicUsize,
 }
 
@@ -50,12 +52,14 @@ impl Scene {
         let public = credentials(root, &salesforce)?;
         salesforce.register_jwt_app("3MVG9sample.dashboard", &public, &dashboard)?;
         let secrets = identities(root)?;
+        let responder = random()?;
+        fs::write(root.join("keys/responder.token"), &responder)?;
         fs::write(root.join("forcefield.yaml"), main_file(listen, &salesforce))?;
 
         let read = forcefield_cli::read_config(&root.join("forcefield.yaml"), crate::app::today())?;
         let forcefield = Running::start(read.config).await?;
         let (tokens, leaked) = (Mutex::default(), AtomicUsize::new(0));
-        Ok(Self { salesforce, forcefield, folder, ca_pem, secrets, tokens, leaked })
+        Ok(Self { salesforce, forcefield, folder, ca_pem, secrets, tokens, responder, leaked })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -116,6 +120,8 @@ impl Scene {
             (format!("https://localhost:{}", self.address().port()), self.folder.path().join("tls/ca.pem"));
         let secret = self.secrets.get("crm-sync").map_or("", String::as_str);
         let ca = ca.display();
+        let console = self.forcefield.control_address().map_or(0, |address| address.port());
+        let responder = &self.responder;
         format!(
             "Forcefield listens at {base}\n\
              It stands before an emulated Salesforce org at {}\n\
@@ -128,6 +134,8 @@ impl Scene {
              --data-urlencode \"q=SELECT Name, Industry FROM Account LIMIT 3\"\n\n  \
              curl -s --cacert {ca} -H \"Authorization: Bearer $TOKEN\" -G {base}/services/data/v62.0/query \\\n    \
              --data-urlencode \"q=SELECT SSN__c FROM Contact LIMIT 3\"      # refused\n\n\
+             The console, for a browser (it does not know the CA, and asks whether to go on): https://localhost:{console}/\n\
+             Sign in with the token {responder}\n\n\
              Three integrations call every two seconds. Decisions, as they happen (Ctrl-C ends):\n",
             self.salesforce.url(),
             self.folder.path().display(),
@@ -194,7 +202,9 @@ fn identities(root: &Path) -> Result<HashMap<&'static str, String>> {
 fn main_file(listen: SocketAddr, salesforce: &Server) -> String {
     format!(
         "listen:\n  \
-           proxy: {{ address: \"{listen}\", tls: {{ certificate: file:tls/proxy.crt, key: file:tls/proxy.key }} }}\n\
+           proxy: {{ address: \"{listen}\", tls: {{ certificate: file:tls/proxy.crt, key: file:tls/proxy.key }} }}\n  \
+           control: {{ address: \"127.0.0.1:0\", tls: {{ certificate: file:tls/proxy.crt, key: file:tls/proxy.key }} }}\n\
+         responders:\n  - {{ name: you, role: admin, token: file:keys/responder.token }}\n\
          state: {{ path: state/ }}\n\
          audit: {{ path: audit/, when_full: block }}\n\
          orgs:\n  \

@@ -20,6 +20,7 @@ pub(super) fn parse(text: &str) -> Result<AuditQuery, String> {
             "identity" => asked.identity = Some(value),
             "object" => asked.object = Some(value),
             "outcome" => asked.outcome = Some(value),
+            "decision" => asked.decision = Some(value),
             "from" => asked.from = Some(moment()?),
             "until" => asked.until = Some(moment()?),
             "limit" => {
@@ -77,9 +78,9 @@ mod tests {
 
     #[test]
     fn a_query_is_read_whole_or_refused() {
-        let asked = parse("identity=nightly&from=2026-03-31T11%3A00%3A00Z&limit=5").unwrap();
+        let asked = parse("identity=nightly&from=2026-03-31T11%3A00%3A00Z&decision=01J&limit=5").unwrap();
         assert_eq!((asked.identity.as_deref(), asked.limit), (Some("nightly"), 5));
-        assert!(asked.from.is_some());
+        assert!(asked.from.is_some() && asked.decision.as_deref() == Some("01J"));
         for wrong in [
             "identity",
             "identity=%",
