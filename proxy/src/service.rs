@@ -1,8 +1,10 @@
 //! The request walk: everything that a request may cause, in order.
 
+mod aborting;
 mod destination;
 mod evidence;
 mod health;
+mod ledgered;
 mod login;
 mod own;
 mod restrained;

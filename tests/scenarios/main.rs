@@ -20,6 +20,7 @@ mod records;
 mod refusals;
 mod renewal;
 mod sdk;
+mod stopped;
 mod telemetry;
 mod theft;
 mod tunnels;

@@ -46,6 +46,23 @@ impl Permit {
         Self::own_job(version, Method::Delete, kind, id)
     }
 
+    /// The end of an unfinished job, Bulk 2.0 or 1.0, whose owner was stopped; `None` for a handle that is none.
+    #[must_use]
+    pub fn abort_job(version: ApiVersion, kind: HandleKind, id: &str) -> Option<Self> {
+        let body = PermitBody::Whole(vec![Bytes::from_static(br#"{"state":"Aborted"}"#)]);
+        let permit = match kind {
+            HandleKind::ClassicJob => {
+                let target = format!("/services/async/{version}/job/{}", RecordId::parse(id)?.as_str());
+                Self::own(Api::Bulk1, version, Method::Post, target, body)
+            }
+            kind => {
+                let permit = Self::own_job(version, Method::Patch, kind, id)?;
+                Self { body, ..permit }
+            }
+        };
+        Some(Self { operations: Operation::Job.into(), ..permit })
+    }
+
     fn own_job(version: ApiVersion, method: Method, kind: HandleKind, id: &str) -> Option<Self> {
         let jobs = match kind {
             HandleKind::QueryJob => "query",
@@ -63,7 +80,7 @@ impl Permit {
 
     fn own(api: Api, version: ApiVersion, method: Method, target: String, body: PermitBody) -> Self {
         let mut headers: Vec<(Box<str>, Box<str>)> = vec![("accept".into(), "application/json".into())];
-        if method == Method::Post {
+        if matches!(method, Method::Post | Method::Patch) {
             headers.push(("content-type".into(), "application/json".into()));
         }
         Self {
@@ -103,6 +120,22 @@ mod tests {
             .collect();
         assert_eq!(urls, ["v62.0/sobjects/Account/describe", "v62.0/sobjects/Invoice__c/describe"]);
         assert!(!permit.session_in_body());
+    }
+
+    #[test]
+    fn jobs_are_aborted_at_their_own_door() {
+        let version = ApiVersion::new(62);
+        for (kind, method, target) in [
+            (HandleKind::QueryJob, Method::Patch, "/services/data/v62.0/jobs/query/750R0000000zlh9"),
+            (HandleKind::IngestJob, Method::Patch, "/services/data/v62.0/jobs/ingest/750R0000000zlh9"),
+            (HandleKind::ClassicJob, Method::Post, "/services/async/62.0/job/750R0000000zlh9"),
+        ] {
+            let permit = Permit::abort_job(version, kind, "750R0000000zlh9").unwrap();
+            assert_eq!((permit.method(), permit.target()), (method, target));
+            assert_eq!(permit.body("unused").as_deref(), Some(&br#"{"state":"Aborted"}"#[..]));
+        }
+        assert!(Permit::abort_job(version, HandleKind::Locator, "750R0000000zlh9").is_none());
+        assert!(Permit::abort_job(version, HandleKind::ClassicJob, "../job").is_none());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::audit::Audit;
 use crate::control::Control;
 
 /// An egress proxy that enforces least privilege on Salesforce API traffic.
@@ -51,6 +52,9 @@ pub enum Tool {
     CanI(CanI),
     /// Tell which integrations hold a grant.
     WhoCan(WhoCan),
+    /// Verify or ask the record.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Hash a client secret or password for a configuration.
     HashSecret(HashSecret),
     /// Print a shell's completions.

@@ -1,7 +1,8 @@
-//! What responders do: `status`, `streams`, `throttle`, `quarantine`, `kill`, `restore`, `break-glass`, `proposals`,
+//! What responders do: `status`, `streams`, `sessions`, `jobs`, `throttle`, `quarantine`, `kill`, `restore`, `break-glass`, `proposals`,
 //! `approve`, `withdraw`, `reload`, over the control API.
 
 mod client;
+mod held;
 mod reach;
 mod widen;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::args::Output;
+use crate::table::table;
 use crate::terminal::{Exit, Terminal};
 use client::{Client, Reply};
 use reach::Reach;
@@ -26,6 +28,10 @@ pub enum Control {
     Status(One),
     /// Tell which exchanges are under way.
     Streams(All),
+    /// Tell which sessions Forcefield gave out, without any secret; or revoke one.
+    Sessions(Box<held::Sessions>),
+    /// Tell which cursors and jobs integrations created.
+    Jobs(One),
     /// Narrow an integration's limits.
     Throttle(Throttle),
     /// Refuse every request of an integration, and leave what it holds.
@@ -122,6 +128,8 @@ pub(crate) fn run(command: &Control, terminal: &mut Terminal<'_>) -> Result<Exit
             let reply = client(reach, Role::Viewer, terminal)?.get("/v1/streams")?;
             show(&reply, terminal, streams)
         }
+        Control::Sessions(args) => held::sessions(args, terminal),
+        Control::Jobs(args) => held::jobs(args, terminal),
         Control::Throttle(args) => {
             let (requests, rows) = (args.requests.clone(), args.rows.clone());
             act("throttle", &args.narrow, (requests, rows), terminal)
@@ -322,24 +330,6 @@ fn acted(answer: &ActionAnswer) -> String {
     }
     for restraint in &answer.restraints {
         text.push_str(&format!("  in force: {}\n", standing(restraint)));
-    }
-    text
-}
-
-/// Rows in columns as wide as they need to be.
-fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let mut widths = [0; COLUMNS];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut text = String::new();
-    for row in rows {
-        let line: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        text.push_str(line.join("  ").trim_end());
-        text.push('\n');
     }
     text
 }

@@ -6,6 +6,7 @@
 //! waits for another person.
 
 mod args;
+mod audit;
 mod check;
 mod completions;
 mod control;
@@ -13,6 +14,7 @@ mod explain;
 mod grants;
 mod hash_secret;
 mod read;
+mod table;
 mod terminal;
 
 use std::process::ExitCode;
@@ -63,6 +65,7 @@ pub fn run(tool: &Tool, terminal: &mut Terminal<'_>) -> Result<Exit> {
         Tool::Explain(args) => explain::run(args, terminal),
         Tool::CanI(args) => grants::can_i(args, terminal),
         Tool::WhoCan(args) => grants::who_can(args, terminal),
+        Tool::Audit(args) => audit::run(args, terminal),
         Tool::HashSecret(args) => hash_secret::run(args, terminal),
         Tool::Completions(args) => completions::run(args, terminal),
     }

@@ -4,9 +4,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, bail};
+use forcefield_config::secret::SecretRef;
 use forcefield_config::{Config, Problem, Problems, Source, identities_folder};
 use jiff::civil::Date;
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 /// A configuration, and what is odd about it.
 #[derive(Debug)]
@@ -84,4 +87,22 @@ fn is_identity(path: &Path) -> bool {
 /// The folder of the main file, from which relative paths start.
 fn root(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Reads a secret of the kinds that a command reads itself.
+pub(crate) fn secret(reference: &SecretRef, root: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    match reference {
+        SecretRef::File(path) => {
+            let path = root.join(path);
+            let read = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()));
+            read.map(Zeroizing::new)
+        }
+        SecretRef::Env(name) => {
+            let value = std::env::var(name).with_context(|| format!("cannot read env:{name}"));
+            value.map(|value| Zeroizing::new(value.into_bytes()))
+        }
+        SecretRef::Vault { .. } | SecretRef::Exec(_) => {
+            bail!("`{reference}` is not read by commands; use `file:PATH` or `env:NAME`")
+        }
+    }
 }

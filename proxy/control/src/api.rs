@@ -5,6 +5,7 @@
 //! is done all the same, and the answer says so. Everything else is refused then.
 
 mod answer;
+mod held;
 mod order;
 mod query;
 mod signing;
@@ -224,6 +225,9 @@ impl Api {
         if let (Some(request), Route::Approve | Route::Withdraw) = (&request, entry.route) {
             return self.settle(entry, target.unwrap_or_default(), request, (who, call)).await;
         }
+        if let (Some(request), Route::RevokeSession) = (&request, entry.route) {
+            return self.revoke_session(target.unwrap_or_default(), request, call);
+        }
         let target = target.map(|target| self.known(target)).transpose()?;
         match (request, target) {
             (None, _) if entry.route == Route::Events => self.events(caller),
@@ -277,8 +281,15 @@ impl Api {
                 let failed = |text: String| Refused::new(StatusCode::SERVICE_UNAVAILABLE, &text);
                 value(&answer.map_err(failed)?)
             }
+            Route::Sessions => self.sessions(target)?,
+            Route::Jobs => self.jobs(target).await?,
             Route::Proposals => value(&Proposals { proposals: self.standing.proposals(Timestamp::now()) }),
-            Route::Act(_) | Route::Approve | Route::Withdraw | Route::Reload | Route::Events => {
+            Route::Act(_)
+            | Route::Approve
+            | Route::Withdraw
+            | Route::RevokeSession
+            | Route::Reload
+            | Route::Events => {
                 return Err(Refused::no_route(NoRoute::Method));
             }
         };

@@ -1,5 +1,6 @@
 //! The OpenAPI document, made of the table of routes.
 
+mod held;
 mod watching;
 mod widening;
 
@@ -71,7 +72,7 @@ fn operation(entry: &Entry) -> Value {
 
 fn parameters(entry: &Entry) -> Value {
     let text = json!({ "type": "string" });
-    for name in ["identity", "proposal"] {
+    for name in ["identity", "proposal", "session"] {
         if entry.path.contains(&format!("{{{name}}}")) {
             let named = json!({ "name": name, "in": "path", "required": true, "schema": text });
             let day = json!({ "type": "string", "format": "date" });
@@ -114,6 +115,7 @@ fn reference(schema: &str) -> Value {
 
 fn all_schemas() -> Map<String, Value> {
     let mut all = widening::schemas();
+    all.extend(held::schemas());
     all.extend(watching::schemas());
     if let Value::Object(schemas) = schemas() {
         all.extend(schemas);

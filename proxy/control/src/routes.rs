@@ -8,7 +8,7 @@ use http::Method;
 pub(crate) struct Entry {
     pub(crate) route: Route,
     pub(crate) method: Method,
-    /// `{identity}` and `{proposal}` stand for one segment.
+    /// `{identity}`, `{proposal}` and `{session}` stand for one segment.
     pub(crate) path: &'static str,
     /// The least role that may call it.
     pub(crate) least: Role,
@@ -28,6 +28,9 @@ pub(crate) enum Route {
     Streams,
     Events,
     Act(Action),
+    Sessions,
+    RevokeSession,
+    Jobs,
     Proposals,
     Approve,
     Withdraw,
@@ -56,7 +59,7 @@ pub(crate) enum NoRoute {
     Method,
 }
 
-pub(crate) static ROUTES: [Entry; 17] = [
+pub(crate) static ROUTES: [Entry; 22] = [
     entry(Route::Status, "/v1/status", Role::Viewer, ("status", "How every integration stands.", "Status")),
     entry(
         Route::Identity,
@@ -114,6 +117,36 @@ pub(crate) static ROUTES: [Entry; 17] = [
         ("end-break-glass", "End every break-glass grant on an integration.", "ActionAnswer"),
     ),
     entry(
+        Route::Sessions,
+        "/v1/sessions",
+        Role::Viewer,
+        ("sessions", "The tokens that Forcefield handed out and that work, without the tokens.", "Sessions"),
+    ),
+    entry(
+        Route::Sessions,
+        "/v1/identities/{identity}/sessions",
+        Role::Viewer,
+        ("identity-sessions", "Those of one integration.", "Sessions"),
+    ),
+    entry(
+        Route::RevokeSession,
+        "/v1/sessions/{session}/revoke",
+        Role::Responder,
+        ("revoke-session", "Revoke one token.", "ActionAnswer"),
+    ),
+    entry(
+        Route::Jobs,
+        "/v1/jobs",
+        Role::Viewer,
+        ("jobs", "The cursors and jobs that integrations created.", "Jobs"),
+    ),
+    entry(
+        Route::Jobs,
+        "/v1/identities/{identity}/jobs",
+        Role::Viewer,
+        ("identity-jobs", "Those of one integration.", "Jobs"),
+    ),
+    entry(
         Route::Proposals,
         "/v1/proposals",
         Role::Viewer,
@@ -161,13 +194,17 @@ const fn entry(
     (name, summary, answer): (&'static str, &'static str, &'static str),
 ) -> Entry {
     let method = match route {
-        Route::Act(_) | Route::Approve | Route::Withdraw | Route::Reload => Method::POST,
+        Route::Act(_) | Route::Approve | Route::Withdraw | Route::RevokeSession | Route::Reload => {
+            Method::POST
+        }
         Route::Status
         | Route::Identity
         | Route::Day
         | Route::Streams
         | Route::Events
         | Route::Proposals
+        | Route::Sessions
+        | Route::Jobs
         | Route::Audit
         | Route::OpenApi => Method::GET,
     };
@@ -190,7 +227,11 @@ mod tests {
     #[test]
     fn every_route_is_found_by_its_own_path_and_method_only() {
         for entry in &ROUTES {
-            let path = entry.path.replace("{identity}", "nightly").replace("{proposal}", "01J");
+            let path = entry
+                .path
+                .replace("{identity}", "nightly")
+                .replace("{proposal}", "01J")
+                .replace("{session}", "0a");
             let (found, identity) = find(&entry.method, &path).unwrap();
             assert_eq!(found.route, entry.route);
             assert_eq!(identity.is_some(), entry.path.contains('{'));

@@ -11,7 +11,7 @@ use thiserror::Error;
 use ulid::Ulid;
 
 use crate::widenings::GrantText;
-use crate::wire::{AuditAnswer, Day, IdentityStatus, Refusal, Stream};
+use crate::wire::{AuditAnswer, Day, IdentityStatus, Jobs, Refusal, Session, Stream};
 
 /// The running proxy, as far as responders look at it and act on it.
 #[async_trait]
@@ -42,6 +42,24 @@ pub trait Running: Send + Sync {
 
     /// Cuts everything that an integration, which is quarantined already, has open, and revokes what it holds.
     async fn stop(&self, identity: &IdentityName) -> Stopped;
+
+    /// The tokens that Forcefield handed out and that work, oldest first: of all integrations, or of one.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    fn sessions(&self, identity: Option<&IdentityName>) -> Result<Vec<Session>, String>;
+
+    /// Revokes the token of a public id; gives whose it was and how many ended with it, `None` when there is none.
+    ///
+    /// # Errors
+    /// It is revoked, but that could not be written down.
+    fn revoke_session(&self, id: &str) -> Result<Option<(IdentityName, usize)>, String>;
+
+    /// The cursors and jobs in the ledger: of all integrations, or of one.
+    ///
+    /// # Errors
+    /// Why they are not known.
+    async fn jobs(&self, identity: Option<&IdentityName>) -> Result<Jobs, String>;
 
     /// Takes up the configuration's files.
     ///

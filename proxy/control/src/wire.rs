@@ -1,10 +1,12 @@
 //! The JSON of the control API, version 1: what the server writes and clients read, and the other way round.
 
+mod held;
 mod widening;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use held::{Job, Jobs, Session, Sessions};
 pub use widening::{Allow, GrantStatus, Proposal, Proposals, ProposedGrant};
 
 /// The answer of `GET /v1/status`.

@@ -1,6 +1,7 @@
 //! The tokens that we handed out: known by their hash, bound to where they were issued, gone when revoked.
 
 mod journal;
+mod listing;
 mod session;
 
 use std::collections::{HashMap, VecDeque};
@@ -14,6 +15,7 @@ use forcefield_policy::names::IdentityName;
 use jiff::Timestamp;
 use thiserror::Error;
 
+pub use listing::Held;
 pub(crate) use session::{Kind, NewSession, Session};
 
 use crate::peer::Peer;

@@ -20,7 +20,6 @@ use forcefield_credentials::Secrets;
 use forcefield_identity::PeerCertificate;
 use forcefield_policy::grant::Grants;
 use forcefield_policy::names::IdentityName;
-use forcefield_policy::request::HandleKind;
 use http::Request;
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -236,6 +235,7 @@ impl Running for Steering {
             Ok(revoked) => stopped.done.push(format!("revoked {} sessions at forcefield", revoked.0)),
             Err(error) => stopped.undone.push(format!("sessions are revoked until a restart only: {error}")),
         }
+        self.service.abort_jobs(identity, &mut stopped).await; // while there is a token for it
         let credentials = self.service.credentials.load_full();
         match tokio::time::timeout(REVOKING, credentials.revoke(identity)).await {
             Ok(Ok(())) => stopped.done.push("gave the org's token back to the org".to_owned()),
@@ -243,8 +243,33 @@ impl Running for Steering {
             Err(_) => stopped.undone.push("the org did not take its token back in time".to_owned()),
         }
         self.service.upstream.forget(identity.as_str());
-        self.jobs(identity, &mut stopped).await;
         stopped
+    }
+
+    fn sessions(&self, identity: Option<&IdentityName>) -> Result<Vec<wire::Session>, String> {
+        let live = self.service.live.load();
+        let held = live.standing().sessions.held(Timestamp::now());
+        let held = held.map_err(|error| format!("the sessions cannot be read: {error}"))?;
+        let wanted = held.into_iter().filter(|held| identity.is_none_or(|wanted| *wanted == held.identity));
+        let told = wanted.map(|held| wire::Session {
+            id: held.id,
+            identity: held.identity.as_str().to_owned(),
+            kind: held.kind.to_owned(),
+            since: held.since,
+            until: held.until,
+            bound_to: held.bound_to,
+        });
+        Ok(told.collect())
+    }
+
+    fn revoke_session(&self, id: &str) -> Result<Option<(IdentityName, usize)>, String> {
+        let live = self.service.live.load();
+        let revoked = live.standing().sessions.revoke_held(id).map_err(|error| error.to_string())?;
+        Ok(revoked.map(|(identity, revoked)| (identity, revoked.0)))
+    }
+
+    async fn jobs(&self, identity: Option<&IdentityName>) -> Result<wire::Jobs, String> {
+        self.service.ledgered(identity).await
     }
 
     async fn reload(&self) -> Result<(), String> {
@@ -330,24 +355,6 @@ impl Steering {
         let how =
             if closed > 0 { format!(", {closed} of them with their connection") } else { String::new() };
         stopped.done.push(format!("cut {open} exchanges under way{how}"));
-    }
-
-    /// Jobs go on at the org: Forcefield aborts none.
-    async fn jobs(&self, identity: &IdentityName, stopped: &mut Stopped) {
-        let ledger = self.service.limits.ledger();
-        let mut ids = Vec::new();
-        for kind in [HandleKind::QueryJob, HandleKind::IngestJob, HandleKind::ClassicJob] {
-            match ledger.list(identity, kind).await {
-                Ok(entries) => ids.extend(entries.into_iter().map(|entry| entry.key.id.to_string())),
-                Err(error) => stopped.undone.push(format!("its bulk jobs are not known: {error}")),
-            }
-        }
-        if !ids.is_empty() {
-            let (count, ids) = (ids.len(), ids.join(", "));
-            stopped
-                .undone
-                .push(format!("{count} bulk jobs are not aborted; those that run go on at the org: {ids}"));
-        }
     }
 }
 

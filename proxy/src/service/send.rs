@@ -83,8 +83,17 @@ impl Service {
         member: &Member,
         permit: &Permit,
     ) -> Result<Response<UpstreamBody>, Refusal> {
+        self.let_in(&member.identity.name)?; // the credential of an integration that was stopped mints nothing
+        self.send_last(member, permit).await
+    }
+
+    /// The same for an integration that was stopped, whose token is given back right after.
+    pub(super) async fn send_last(
+        &self,
+        member: &Member,
+        permit: &Permit,
+    ) -> Result<Response<UpstreamBody>, Refusal> {
         let (name, credentials) = (&member.identity.name, self.credentials.load_full());
-        self.let_in(name)?; // the credential of an integration that was stopped mints nothing
         let token = credentials.token(name).await.map_err(no_credential)?;
         let first = self.send_once(member, permit, &token, None).await?;
         if first.status() != StatusCode::UNAUTHORIZED {

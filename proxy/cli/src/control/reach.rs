@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use zeroize::Zeroizing;
 
 use super::client::{Client, Credential, Trust};
-use crate::read::read_config;
+use crate::read::{read_config, secret};
 
 /// Where the control listener is, and who calls.
 #[derive(Debug, Args)]
@@ -123,22 +123,4 @@ impl Reach {
 
 fn listener(config: &Config) -> Result<&forcefield_config::config::TlsListener> {
     config.listen.control.as_ref().context("the configuration has no `listen.control`")
-}
-
-/// Reads a secret of the kinds that a command reads itself.
-fn secret(reference: &SecretRef, root: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    match reference {
-        SecretRef::File(path) => {
-            let path = root.join(path);
-            let read = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()));
-            read.map(Zeroizing::new)
-        }
-        SecretRef::Env(name) => {
-            let value = std::env::var(name).with_context(|| format!("cannot read env:{name}"));
-            value.map(|value| Zeroizing::new(value.into_bytes()))
-        }
-        SecretRef::Vault { .. } | SecretRef::Exec(_) => {
-            bail!("`{reference}` is not read by commands; use `file:PATH` or `env:NAME`")
-        }
-    }
 }

@@ -7,7 +7,8 @@ use forcefield_control::wire::{ActionRequest, Allow, GrantStatus, Proposal, Prop
 use http::StatusCode;
 
 use super::reach::Reach;
-use super::{Act, acted_upon, client, post, reason, segment, show, table};
+use super::{Act, acted_upon, client, post, reason, segment, show};
+use crate::table::table;
 use crate::terminal::{Exit, Terminal};
 
 /// The arguments of `break-glass`.

@@ -9,7 +9,7 @@ use super::*;
 use crate::running::{AuditQuery, Heard, Refusals, Stopped, Unrecorded};
 use crate::staff::{Proof, TokenHash};
 use crate::widenings::GrantText;
-use crate::wire::{AuditAnswer, Day, Stream};
+use crate::wire::{self, AuditAnswer, Day, Stream};
 
 /// A proxy with one integration, that notes what it is told.
 #[derive(Default)]
@@ -37,6 +37,15 @@ impl Running for Noted {
         if text.allow.contains("Nothing") { Err("the org has no such object".into()) } else { Ok(()) }
     }
     fn grants_changed(&self) {}
+    fn sessions(&self, _: Option<&IdentityName>) -> Result<Vec<wire::Session>, String> {
+        Ok(Vec::new())
+    }
+    fn revoke_session(&self, id: &str) -> Result<Option<(IdentityName, usize)>, String> {
+        Ok((id == "0a").then(|| (nightly(), 1)))
+    }
+    async fn jobs(&self, _: Option<&IdentityName>) -> Result<wire::Jobs, String> {
+        Ok(wire::Jobs { jobs: Vec::new(), cut: false })
+    }
     async fn stop(&self, _: &IdentityName) -> Stopped {
         Stopped { done: vec!["cut 2 streams".into()], undone: vec![] }
     }
@@ -158,6 +167,19 @@ async fn what_a_role_may_not_changes_nothing_and_is_recorded() {
     assert!(scene.restraints.on(&nightly(), Timestamp::now()).is_empty());
     let statuses: Vec<u16> = scene.noted.calls.lock().unwrap().iter().map(|call| call.status).collect();
     assert_eq!(statuses, [403, 403, 401, 401]);
+}
+
+#[tokio::test]
+async fn a_session_is_revoked_by_its_public_id_and_by_a_responder() {
+    let scene = scene(false);
+    let revoke = "/v1/sessions/0a/revoke";
+    assert_eq!(call(&scene, "viewer", "POST", revoke, WHY).await.0, 403);
+    let (status, answer) = call(&scene, "oncall", "POST", revoke, WHY).await;
+    assert_eq!((status, answer["identity"].as_str()), (200, Some("nightly")), "{answer}");
+    assert_eq!(call(&scene, "oncall", "POST", "/v1/sessions/0b/revoke", WHY).await.0, 404);
+    assert_eq!(call(&scene, "viewer", "GET", "/v1/sessions", "").await.0, 200);
+    assert_eq!(call(&scene, "viewer", "GET", "/v1/identities/nightly/jobs", "").await.0, 200);
+    assert_eq!(call(&scene, "viewer", "GET", "/v1/identities/other/jobs", "").await.0, 404);
 }
 
 #[tokio::test]
