@@ -1,5 +1,7 @@
 //! A configuration as it is served: every value checked, every name resolved within the file.
 
+mod signals;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -11,6 +13,11 @@ use forcefield_policy::names::{ApiVersions, IdentityName, ObjectName};
 use forcefield_policy::request::{Api, Verb};
 use ipnet::IpNet;
 use jiff::civil::Date;
+
+pub use signals::{
+    Fingerprint, JobDeleted, Learning, Reconnaissance, RowRate, SignalLevel, SignalThrottle, Signals, Silent,
+    Trait, Watch,
+};
 
 use crate::secret::SecretRef;
 
@@ -43,6 +50,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Where traces, metrics and records are sent, if anywhere.
     pub telemetry: Option<Telemetry>,
+    /// What is watched for, where an integration does not say otherwise.
+    pub signals: Signals,
 }
 
 /// The listeners.
@@ -310,6 +319,8 @@ pub struct Identity {
     pub exports: Vec<Export>,
     /// How much.
     pub limits: Limits,
+    /// What is watched for.
+    pub signals: Signals,
 }
 
 /// Whether refusals for want of a grant are carried out.

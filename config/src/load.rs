@@ -5,6 +5,7 @@ mod identity;
 mod main;
 mod responders;
 mod shared;
+mod signals;
 mod telemetry;
 
 use std::collections::BTreeMap;

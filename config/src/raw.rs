@@ -1,6 +1,7 @@
 //! `forcefield.yaml` as it is written. The descriptions are those of the schema and of `docs/configuration.md`.
 
 pub(crate) mod identity;
+pub(crate) mod signals;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -47,6 +48,8 @@ record! {
         timeouts: Option<Timeouts>,
         /// Where traces, metrics and records are sent; nowhere when absent. Changes are taken up at the next start.
         telemetry: Option<Telemetry>,
+        /// What is watched for, and what happens then: `docs/signals.md`.
+        signals: Option<signals::Signals>,
     }
 }
 

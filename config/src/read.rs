@@ -6,6 +6,7 @@ mod network;
 mod quantity;
 pub(crate) mod record;
 mod secret;
+mod signal;
 
 use std::fmt;
 

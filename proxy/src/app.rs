@@ -36,6 +36,7 @@ use crate::process::{AtEnd, Background, Listening, Process};
 use crate::rooms::Rooms;
 use crate::schemas::SchemaStore;
 use crate::service::Service;
+use crate::signals::Signals;
 use crate::telemetry::health::Problem;
 use crate::telemetry::otlp::{Exporter, Outlet};
 use crate::telemetry::trace::{Finished, Tracer};
@@ -97,7 +98,8 @@ impl App {
         let key = config.audit.key.as_ref().map(|key| read(&secrets, key)).transpose()?;
         let percent = config.telemetry.as_ref().and_then(|telemetry| telemetry.traces);
         let (tracer, traces) = percent.map(Tracer::new).unzip();
-        let rooms = Arc::new(Rooms::open(&config, key.as_ref(), Telemetry::new(tracer))?);
+        let (restraints, signals) = watch_over(&config, &state)?;
+        let rooms = Arc::new(Rooms::open(&config, key.as_ref(), Telemetry::new(tracer), signals)?);
         let trust = Arc::new(Trust::new(tls(&config, &config.listen.proxy, &secrets)?));
         let store = SchemaStore::open(&state).context("opening the stored schemas")?;
         let stored = |org: &String| Some((org.clone(), Arc::new(store.stored(org)?)));
@@ -107,8 +109,6 @@ impl App {
         let widenings = Arc::new(widenings);
         let standing = Standing { sessions: Arc::clone(&sessions), keys, widenings };
         let (timeouts, config) = (config.timeouts, Arc::new(config));
-        let restraints =
-            Restraints::open(&state).context("opening what responders have put on integrations")?;
         let service = Service {
             live: Live::new(Snapshot::new(config, known, standing, Timestamp::now())),
             logins: Logins::new(sessions),
@@ -119,7 +119,7 @@ impl App {
             rooms,
             logging_in: Semaphore::new(LOGINS),
             strange: tell,
-            restraints: Arc::new(restraints),
+            restraints,
             presences: Arc::default(),
             throttling: Mutex::default(),
         };
@@ -174,6 +174,8 @@ impl App {
         }
         let issuers = self.issuers();
         process.background(Background { name: "issuers", work: Box::new(|| Box::pin(issuers.run())) });
+        let signals = Arc::clone(&self.service).follow_signals();
+        process.background(Background { name: "signals", work: Box::new(|| Box::pin(signals)) });
         self.listen_control(&mut process, &config);
         let work = move || -> crate::process::Work {
             Box::pin(async move {
@@ -294,6 +296,7 @@ impl Running {
         };
         tasks.spawn(Arc::clone(&front).accept(listener, handler));
         tasks.spawn(app.issuers().run());
+        tasks.spawn(Arc::clone(&service).follow_signals());
         let control = match (&app.control, control) {
             (Some(served), Some(address)) => Some(served.start(address, &mut tasks)?),
             (None, _) | (_, None) => None,
@@ -340,6 +343,14 @@ fn supported(config: &Config) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// What is in force on integrations, and the rules that put on more.
+fn watch_over(config: &Config, state: &Path) -> Result<(Arc<Restraints>, Signals)> {
+    let restraints = Restraints::open(state).context("opening what responders have put on integrations")?;
+    let restraints = Arc::new(restraints);
+    let signals = Signals::open(config, state, Arc::clone(&restraints));
+    Ok((restraints, signals.context("opening the histories of integrations")?))
 }
 
 /// The folder of this replica's state.

@@ -41,7 +41,12 @@ fn run(cli: Cli) -> Result<ExitCode> {
             log("error");
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
             let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-            let options = crate::dev::Options { listen: arguments.listen, once: arguments.once };
+            let options = crate::dev::Options {
+                listen: arguments.listen,
+                once: arguments.once,
+                drill: arguments.drill,
+                output: cli.output,
+            };
             runtime.block_on(crate::dev::run(options))
         }
         #[cfg(not(feature = "dev"))]

@@ -3,6 +3,7 @@
 //! Needs nothing and leaves nothing: keys, certificates and state are made in a temporary folder that goes away.
 
 mod client;
+mod drill;
 mod sample;
 mod scene;
 
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use forcefield_cli::{Drill, Output};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -26,13 +28,20 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Run the sample traffic once and say whether everything went as it has to.
     pub once: bool,
+    /// Play a breach instead.
+    pub drill: Option<Drill>,
+    /// In which form what came of a drill is printed.
+    pub output: Output,
 }
 
-/// Runs until interrupted, or through the sample traffic once.
+/// Runs until interrupted, or through the sample traffic once, or through a drill.
 ///
 /// # Errors
 /// When the sample cannot be set up: an address in use, a folder that cannot be written.
 pub async fn run(options: Options) -> Result<ExitCode> {
+    if let Some(drill) = options.drill {
+        return Box::pin(drill::run(drill, options.output)).await;
+    }
     let scene = Box::pin(Scene::set(options.listen)).await?;
     let client = Client::new(scene.address(), scene.ca_pem())?;
     if options.once {

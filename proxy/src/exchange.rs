@@ -9,6 +9,7 @@ use forcefield_audit::{Outcome, Proof, Record, Slot};
 use forcefield_control::wire;
 use forcefield_policy::decision::Permit;
 use forcefield_policy::names::IdentityName;
+use forcefield_policy::request::Request;
 use http::header::USER_AGENT;
 use http::request::Parts;
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use ulid::Ulid;
 use crate::live::Member;
 use crate::reply::Refusal;
 use crate::rooms::Rooms;
+use crate::signals::Watched;
 use crate::telemetry::timing::{Step, Timing};
 
 /// One request on its way. Leaves exactly one record, also when it is torn down.
@@ -33,6 +35,8 @@ struct Open {
     /// The path that was asked for, for people who watch: no query string, which may hold literals and tokens.
     path: String,
     timing: Timing,
+    /// What signals need of it, once it is known whose it is.
+    watched: Option<Watched>,
 }
 
 /// A record that could not be written.
@@ -59,7 +63,7 @@ impl Exchange {
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         record.user_agent = user_agent.map(|agent| agent.chars().take(LONGEST_AGENT).collect());
         let path = parts.uri.path().chars().take(LONGEST_PATH).collect();
-        let open = Open { record: Box::new(record), slot: rooms.slot(), path, timing };
+        let open = Open { record: Box::new(record), slot: rooms.slot(), path, timing, watched: None };
         Self { rooms: Arc::clone(rooms), open: Some(open) }
     }
 
@@ -114,6 +118,21 @@ impl Exchange {
             record.break_glass.clone_from(&member.break_glass);
             record.org = Some(member.org.name.clone());
         });
+        if let Some(open) = &mut self.open {
+            open.watched = Some(Watched::of(member));
+        }
+    }
+
+    /// Notes what was asked.
+    pub fn asked(&mut self, asked: &Request) {
+        self.note(|record| {
+            record.door = Some(asked.api);
+            record.operations = asked.operations.iter().collect();
+            record.version = asked.version;
+        });
+        if let Some(watched) = self.open.as_mut().and_then(|open| open.watched.as_mut()) {
+            watched.asked(asked);
+        }
     }
 
     /// Notes a login, whose it was, and why it was refused, if it was.
@@ -131,6 +150,9 @@ impl Exchange {
     /// Notes what was decided.
     pub fn permitted(&mut self, permit: &Permit) {
         self.note(|record| record.permitted(permit));
+        if let Some(Open { record, watched: Some(watched), .. }) = &mut self.open {
+            self.rooms.signals.permitted(watched, record, permit);
+        }
     }
 
     /// Notes a refusal.
@@ -141,6 +163,11 @@ impl Exchange {
                 .refused(refusal.rule(), refusal.detail().map_or_else(|| refusal.to_string(), str::to_owned));
             record.outcome = outcome;
         });
+        if let (Refusal::Denied(_, denial), Some(Open { record, watched: Some(watched), .. })) =
+            (refusal, &mut self.open)
+        {
+            self.rooms.signals.denied(watched, record, denial);
+        }
     }
 
     /// Records the end. The record is with the kernel when this resolves; without it the answer must not be completed.
@@ -174,6 +201,9 @@ impl Open {
         self.record.duration = self.timing.until(ended);
         rooms.telemetry.ended(&self.record, self.timing);
         rooms.tally.count(&self.record);
+        if let Some(watched) = &self.watched {
+            rooms.signals.ended(watched, &self.record);
+        }
         // Nobody who watches can hold up a request: who is too slow misses some.
         let stopped = matches!(self.record.outcome, Outcome::Refused | Outcome::Cut);
         for (watchers, concerned) in [(&rooms.decisions, true), (&rooms.refusals, stopped)] {

@@ -19,6 +19,7 @@ pub mod reply;
 pub mod rooms;
 pub mod schemas;
 pub mod service;
+pub mod signals;
 pub mod tally;
 pub mod telemetry;
 pub mod tunnel;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use forcefield_audit::{AuditKey, Record, Settings, Slot, Status, Writer};
+use forcefield_audit::{AuditKey, Finding, Record, Settings, Slot, Status, Writer};
 use forcefield_config::Config;
 use forcefield_credentials::Secret;
 use tokio::sync::broadcast;
 
 use crate::exchange::{Decided, Unrecorded};
+use crate::signals::Signals;
 use crate::tally::Tally;
 use crate::telemetry::Telemetry;
 
@@ -23,6 +24,8 @@ pub struct Rooms {
     pub decisions: broadcast::Sender<Decided>,
     /// Those of them that refused something, or cut it off.
     pub refusals: broadcast::Sender<Decided>,
+    /// The rules over what integrations do.
+    pub signals: Signals,
 }
 
 impl Rooms {
@@ -31,7 +34,12 @@ impl Rooms {
     ///
     /// # Errors
     /// When the key cannot be used, or the folder not be opened.
-    pub fn open(config: &Config, key: Option<&Secret>, telemetry: Telemetry) -> Result<Self> {
+    pub fn open(
+        config: &Config,
+        key: Option<&Secret>,
+        telemetry: Telemetry,
+        signals: Signals,
+    ) -> Result<Self> {
         let key = match key {
             Some(secret) => AuditKey::new(secret.expose()),
             None => AuditKey::kept_in(&crate::app::state_folder(config).join("audit.key")),
@@ -39,7 +47,8 @@ impl Rooms {
         let settings = Settings::new(key.context("the key of `audit`")?, config.audit.when_full);
         let writer = Writer::open(&config.root.join(&config.audit.path), settings)?;
         let ((decisions, _), (refusals, _)) = (broadcast::channel(WATCHED), broadcast::channel(WATCHED));
-        Ok(Self { writer, telemetry: Arc::new(telemetry), tally: Tally::default(), decisions, refusals })
+        let (telemetry, tally) = (Arc::new(telemetry), Tally::default());
+        Ok(Self { writer, telemetry, tally, decisions, refusals, signals })
     }
 
     /// How the writer of records does.
@@ -64,6 +73,14 @@ impl Rooms {
             // It was refused because it could not be recorded; the gap is counted by the writer.
             None => Ok(()),
         }
+    }
+
+    /// Writes what a signal found.
+    ///
+    /// # Errors
+    /// When it was not written.
+    pub async fn record_finding(&self, finding: &Finding, slot: Slot) -> Result<(), Unrecorded> {
+        self.writer.write_finding(slot, finding).await.map_err(|_| Unrecorded)
     }
 
     /// Has a record written without waiting for it.

@@ -9,6 +9,7 @@ mod login;
 mod own;
 mod restrained;
 mod send;
+mod signals;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -151,14 +152,12 @@ impl Service {
             return Ok(reply);
         }
         let asked = self.classify(&member, &head, &taken)?; // what it asks of Salesforce
-        exchange.note(|record| {
-            record.door = Some(asked.api);
-            record.operations = asked.operations.iter().collect();
-        });
+        exchange.asked(&asked);
         let origins = self.origins(&member, &asked).await?;
         let permit = decide(&member.grants, asked, &origins); // may it, and in which form
         let permit = permit.map_err(|denial| Refusal::Denied(member.identity.name.clone(), denial))?;
         exchange.permitted(&permit);
+        self.still_in(&member.identity.name)?; // did a signal stop it by this very request
         let export = Export::of(&peer, &member, &permit, &origins);
         export.as_ref().map_or(Ok(()), |export| export.check(&live))?; // exports go to named places only
         let lease = self.limits.admit(&member.identity.name, &permit, &origins); // has it budget left
@@ -196,6 +195,9 @@ impl Service {
     pub fn flush(&self) {
         if let Err(error) = self.limits.flush() {
             tracing::error!(%error, "what was spent cannot be written down");
+        }
+        if let Err(error) = self.rooms.signals.save() {
+            tracing::warn!(%error, "the histories that signals keep cannot be written down");
         }
     }
 

@@ -20,6 +20,7 @@ mod records;
 mod refusals;
 mod renewal;
 mod sdk;
+mod signals;
 mod stopped;
 mod telemetry;
 mod theft;

@@ -185,6 +185,12 @@ impl Builder {
         Ok(std::fs::write(self.folder.path().join(name), text)?)
     }
 
+    /// The configuration's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The certificate authority of its listener and its clients.
     #[must_use]
     pub fn authority(&self) -> &Authority {

@@ -51,6 +51,7 @@ pub(super) fn identity(
 
     let (name, org) = (raw.identity?.value, raw.org?.value.0);
     let (mode, exports) = (mode?, exports??);
+    let signals = super::signals::signals(raw.signals, context.main?.signals);
     let versions = context.main?.orgs.get(&org)?.api_versions;
     let grants = granted?.spec(&name, versions, mode, &exports);
     Some(Identity {
@@ -70,6 +71,7 @@ pub(super) fn identity(
         grants,
         exports,
         limits: limits?,
+        signals: signals?,
     })
 }
 

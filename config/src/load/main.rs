@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::telemetry::telemetry;
 use crate::config::{
-    Audit, Config, Destination, Issuer, IssuerKeys, Listen, NamedCertificate, Org, State, Timeouts, Tls,
-    TlsListener, WhenFull,
+    Audit, Config, Destination, Issuer, IssuerKeys, Listen, NamedCertificate, Org, Signals, State, Timeouts,
+    Tls, TlsListener, WhenFull,
 };
 use crate::problem::{Place, Report};
 use crate::raw;
@@ -36,6 +36,7 @@ pub(super) fn main(
     );
     let timeouts = raw.timeouts.and_then(|raw| raw.map_or_else(|| Some(Timeouts::default()), timeouts));
     let telemetry = raw.telemetry.and_then(|raw| whole(raw.map(|raw| telemetry(raw, report))));
+    let signals = super::signals::signals(raw.signals, Signals::default());
     Some(Config {
         root: root.to_owned(),
         listen: listen?,
@@ -51,6 +52,7 @@ pub(super) fn main(
         identities: raw.identities.map(|_folder| BTreeMap::new())?,
         timeouts: timeouts?,
         telemetry: telemetry?,
+        signals: signals?,
     })
 }
 

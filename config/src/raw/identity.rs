@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::config::{CertificateMatch, Rate};
 use crate::problem::Report;
+use crate::raw::signals::Signals;
 use crate::read::{
     AllowKey, At, Bytes, Condition, Door, Host, Lasting, ModeName, Name, PasswordHash, Percent, Read,
     Required, Rows, Table, alternatives, record,
@@ -58,6 +59,8 @@ record! {
         exports: Table<ObjectName, Export>,
         /// How much it may do.
         limits: Option<Limits>,
+        /// What of `signals` in the main file is otherwise for it.
+        signals: Option<Signals>,
     }
 }
 

@@ -343,7 +343,7 @@ impl fmt::Display for AllowKey {
     }
 }
 
-fn choice<T: Copy>(scalar: &Scalar<'_>, choices: &[(&str, T)]) -> Result<T, Wrong> {
+pub(super) fn choice<T: Copy>(scalar: &Scalar<'_>, choices: &[(&str, T)]) -> Result<T, Wrong> {
     let found = choices.iter().find(|(name, _)| *name == scalar.text);
     found.map(|(_, value)| *value).ok_or_else(|| {
         let help = instead(&scalar.text, choices.iter().map(|(name, _)| *name));

@@ -19,6 +19,7 @@
 //! far the chain has come, and is locked while the process lives. The first line of a run names the runs before it
 //! and how far they had come.
 
+pub mod finding;
 mod folder;
 mod follow;
 mod key;
@@ -29,6 +30,7 @@ pub mod record;
 pub mod verify;
 pub mod writer;
 
+pub use finding::{Finding, Witness};
 pub use follow::{Batch, Followed, Follower};
 pub use key::{AuditKey, KeyError};
 pub use query::{Filter, Seen, Summary, query, query_some};

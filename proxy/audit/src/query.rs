@@ -62,6 +62,8 @@ pub struct Seen {
 pub struct Summary {
     /// How many there were.
     pub exchanges: u64,
+    /// What signals found beside them.
+    pub findings: u64,
     /// How many ended how.
     pub outcomes: BTreeMap<String, u64>,
     /// Rows that went out.
@@ -195,9 +197,59 @@ struct Ours {
     bytes: u64,
 }
 
-/// The exchange that a line is about; `None` for other lines.
+/// The parts of a line that tells what a signal found; where they stand is told in `finding`.
+#[derive(Deserialize)]
+struct Found {
+    class_uid: u32,
+    time: i64,
+    message: String,
+    metadata: Uid,
+    finding_info: Title,
+    resources: Vec<Resource>,
+    unmapped: Fired,
+}
+
+#[derive(Deserialize)]
+struct Title {
+    title: String,
+}
+
+#[derive(Deserialize)]
+struct Fired {
+    rule: String,
+    level: String,
+}
+
+/// What a signal found, in the form of an exchange: at the door [`SIGNAL`], its rule the operation, its level the
+/// outcome.
+fn found(line: &[u8]) -> Option<Seen> {
+    let found: Found = serde_json::from_slice(line).ok()?;
+    if found.class_uid != 2004 {
+        return None;
+    }
+    Some(Seen {
+        time: Timestamp::from_millisecond(found.time).ok()?,
+        decision: found.metadata.uid,
+        identity: found.resources.into_iter().next()?.name,
+        source: String::new(),
+        user_agent: None,
+        door: SIGNAL.to_owned(),
+        operation: found.unmapped.rule,
+        objects: Vec::new(),
+        rows: 0,
+        bytes: 0,
+        outcome: found.unmapped.level,
+        reason: Some(format!("{}; {}", found.finding_info.title, found.message)),
+        status: String::new(),
+    })
+}
+
+/// What stands for the door of what a signal found.
+const SIGNAL: &str = "signal";
+
+/// The exchange that a line is about, or what a signal found; `None` for other lines.
 fn seen(line: &[u8]) -> Option<Seen> {
-    let event: Event = serde_json::from_slice(line).ok()?;
+    let Ok(event) = serde_json::from_slice::<Event>(line) else { return found(line) };
     if event.class_uid != 6003 {
         return None;
     }
@@ -234,6 +286,10 @@ impl Filter {
 
 impl Summary {
     fn add(&mut self, seen: &Seen) {
+        if seen.door == SIGNAL {
+            self.findings += 1;
+            return;
+        }
         self.exchanges += 1;
         *self.outcomes.entry(seen.outcome.clone()).or_default() += 1;
         self.rows = self.rows.saturating_add(seen.rows);

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+use crate::finding::Finding;
 use crate::key::AuditKey;
 use crate::record::Record;
 use desk::Desk;
@@ -194,8 +195,20 @@ impl Writer {
     /// With `when_full: block`, the line was not written: it is counted as a gap, and the answer must be cut off.
     /// With `count` never.
     pub async fn write(&self, slot: Slot, record: &Record) -> Result<(), WriteError> {
+        self.written(slot, (record.event(), record.time)).await
+    }
+
+    /// Writes what a signal found, likewise.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn write_finding(&self, slot: Slot, finding: &Finding) -> Result<(), WriteError> {
+        self.written(slot, (finding.event(), finding.time)).await
+    }
+
+    async fn written(&self, slot: Slot, event: (Vec<u8>, Timestamp)) -> Result<(), WriteError> {
         let (done, outcome) = oneshot::channel();
-        self.send(slot, record, Some(done));
+        self.send(slot, event, Some(done));
         match (outcome.await, self.shared.when_full) {
             (Ok(Ok(())), _) | (_, WhenFull::Count) => Ok(()),
             (Ok(Err(_)) | Err(_), WhenFull::Block) => Err(WriteError),
@@ -204,7 +217,7 @@ impl Writer {
 
     /// Has a record written without waiting: for exchanges that were torn down, whose end is a `Drop`.
     pub fn submit(&self, slot: Slot, record: &Record) {
-        self.send(slot, record, None);
+        self.send(slot, (record.event(), record.time), None);
     }
 
     /// How the writer does.
@@ -224,11 +237,16 @@ impl Writer {
         }
     }
 
-    fn send(&self, slot: Slot, record: &Record, done: Option<oneshot::Sender<Result<(), WriteError>>>) {
+    fn send(
+        &self,
+        slot: Slot,
+        (event, time): (Vec<u8>, Timestamp),
+        done: Option<oneshot::Sender<Result<(), WriteError>>>,
+    ) {
         if slot.0.is_none() {
             return self.shared.lose(1);
         }
-        self.desk.hand_in(Line { event: record.event(), time: record.time, done, _slot: slot });
+        self.desk.hand_in(Line { event, time, done, _slot: slot });
     }
 }
 

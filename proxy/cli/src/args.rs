@@ -76,9 +76,21 @@ pub struct Dev {
     /// Run the sample traffic, print a summary, and exit 0 only if every expectation held.
     #[arg(long)]
     pub once: bool,
+    /// Replay a breach, straight at the org and through Forcefield, side by side; exit 0 only if Forcefield held.
+    #[arg(long, value_enum, value_name = "NAME", conflicts_with = "once")]
+    pub drill: Option<Drill>,
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+}
+
+/// A breach to replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Drill {
+    /// August 2025: list, describe, count, sample, export, and the job deleted.
+    Drift,
+    /// June 2026: another client, a burst of queries, and paging over millions of rows.
+    Klue,
 }
 
 /// The arguments of `serve`.

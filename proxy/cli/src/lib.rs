@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 pub use args::{
-    CanI, Check, Cli, Command, Completions, Dev, Explain, HashSecret, Output, Serve, Tool, WhoCan,
+    CanI, Check, Cli, Command, Completions, Dev, Drill, Explain, HashSecret, Output, Serve, Tool, WhoCan,
 };
 pub use control::Control;
 pub use read::{Read, ReadError, read_config, read_sources};

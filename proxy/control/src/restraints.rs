@@ -70,7 +70,7 @@ pub enum Effect {
 
 /// Every request of the identity is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("is quarantined by a responder{}; the operators of forcefield can tell why", ending(.until))]
+#[error("is quarantined by a responder or a signal{}; the operators of forcefield can tell why", ending(.until))]
 pub struct Quarantined {
     /// Until when; `None` for until it is lifted.
     pub until: Option<Timestamp>,

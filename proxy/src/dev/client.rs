@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -20,16 +21,20 @@ pub(super) struct Client {
     name: ServerName<'static>,
     host: String,
     tls: TlsConnector,
+    /// What it calls itself.
+    agent: &'static str,
 }
 
 /// What came back.
 pub(super) struct Answer {
     /// The status.
     pub(super) status: StatusCode,
-    /// The body, read whole.
+    /// The body, as far as it came.
     pub(super) body: Bytes,
     /// The value of `X-Forcefield-Decision`.
     pub(super) decision: String,
+    /// The value of `Sforce-Locator`.
+    pub(super) locator: String,
 }
 
 impl Client {
@@ -45,7 +50,14 @@ impl Client {
             name: ServerName::try_from("localhost")?,
             host: format!("localhost:{}", address.port()),
             tls: TlsConnector::from(Arc::new(config)),
+            agent: "forcefield-dev/1",
         })
+    }
+
+    /// The same, calling itself something else.
+    pub(super) fn acting_as(mut self, agent: &'static str) -> Self {
+        self.agent = agent;
+        self
     }
 
     /// Sends one request, with a bearer token if there is one and a body of one type if there is one.
@@ -57,6 +69,7 @@ impl Client {
         body: Option<(&str, &str)>,
     ) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(target).header(header::HOST, &self.host);
+        request = request.header(header::USER_AGENT, self.agent);
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -71,11 +84,27 @@ impl Client {
         let connection = tokio::spawn(connection);
         let answer = sender.send_request(request.body(Full::new(bytes))?).await?;
         let status = answer.status();
-        let decision = answer.headers().get("x-forcefield-decision").and_then(|value| value.to_str().ok());
-        let decision = decision.unwrap_or_default().to_owned();
-        let body = Limited::new(answer.into_body(), 16 << 20).collect().await;
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        let header = |name: &str| header(name).unwrap_or_default().to_owned();
+        let (decision, locator) = (header("x-forcefield-decision"), header("sforce-locator"));
+        let body = as_far_as_it_comes(answer.into_body()).await;
         connection.abort();
-        let body = body.map_err(|error| anyhow::anyhow!("reading the answer: {error}"))?.to_bytes();
-        Ok(Answer { status, body, decision })
+        Ok(Answer { status, body, decision, locator })
     }
 }
+
+/// The body of an answer, or what of it came before it broke off or grew too large.
+async fn as_far_as_it_comes(mut body: Incoming) -> Bytes {
+    let mut all = BytesMut::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Ok(piece) = frame.into_data() {
+            all.extend_from_slice(&piece);
+        }
+        if all.len() > LARGEST {
+            break;
+        }
+    }
+    all.freeze()
+}
+
+const LARGEST: usize = 16 << 20;

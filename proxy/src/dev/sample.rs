@@ -1,8 +1,8 @@
 //! The sample integrations of `forcefield dev`, and the configuration that holds them.
 
-/// The folder of identities, as file name and text. `{HASH:name}` stands for the hash of a secret that is made anew.
+/// The integrations, as name and text. `{HASH}` stands for the hash of a secret that is made anew.
 pub(super) const IDENTITIES: [(&str, &str); 3] =
-    [("crm-sync.yaml", CRM_SYNC), ("dashboard.yaml", DASHBOARD), ("chatbot.yaml", CHATBOT)];
+    [("crm-sync", CRM_SYNC), ("dashboard", DASHBOARD), ("chatbot", CHATBOT)];
 
 /// Reads and writes most of what the org has.
 const CRM_SYNC: &str = r#"identity: crm-sync

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 use argon2::password_hash::SaltString;
 use argon2::password_hash::rand_core::OsRng;
 use argon2::{Argon2, PasswordHasher};
-use forcefield_emulator::{Org, Server};
+use forcefield_emulator::{JobSeen, Org, Server};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize,
@@ -37,24 +37,43 @@ pub(super) struct Scene {
     leaked: AtomicUsize,
 }
 
+/// What a scene is made of.
+pub(super) struct Staging {
+    /// Where Forcefield listens.
+    pub(super) listen: SocketAddr,
+    /// The org.
+    pub(super) org: Server,
+    /// The integrations: name and text, where `{HASH}` stands for the hash of a secret that is made anew.
+    pub(super) files: Vec<(&'static str, String)>,
+    /// Further sections of the main file.
+    pub(super) sections: String,
+}
+
 impl Scene {
-    /// Makes the keys, starts the org, writes the configuration, starts Forcefield.
+    /// The set of the sample integrations.
     pub(super) async fn set(listen: SocketAddr) -> Result<Self> {
+        let org = Org::builder().start().await.context("starting the emulated org")?;
+        let files = IDENTITIES.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+        Box::pin(Self::stage(Staging { listen, org, files, sections: String::new() })).await
+    }
+
+    /// Makes the keys, writes the configuration, starts Forcefield.
+    pub(super) async fn stage(staging: Staging) -> Result<Self> {
+        let Staging { listen, org: salesforce, files, sections } = staging;
         let folder = TempDir::with_prefix("forcefield-dev-").context("making a temporary folder")?;
         let root = folder.path();
         for name in ["keys", "tls", "identities"] {
             fs::create_dir(root.join(name))?;
         }
-        let salesforce = Org::builder().start().await.context("starting the emulated org")?;
         let ca_pem = certificates(root)?;
         fs::write(root.join("tls/salesforce.pem"), salesforce.ca_pem())?;
         let dashboard = format!("dashboard@{}", "sample.example");
         let public = credentials(root, &salesforce)?;
         salesforce.register_jwt_app("3MVG9sample.dashboard", &public, &dashboard)?;
-        let secrets = identities(root)?;
+        let secrets = identities(root, &files)?;
         let responder = random()?;
         fs::write(root.join("keys/responder.token"), &responder)?;
-        fs::write(root.join("forcefield.yaml"), main_file(listen, &salesforce))?;
+        fs::write(root.join("forcefield.yaml"), main_file(listen, &salesforce) + &sections)?;
 
         let read = forcefield_cli::read_config(&root.join("forcefield.yaml"), crate::app::today())?;
         let forcefield = Running::start(read.config).await?;
@@ -72,6 +91,16 @@ impl Scene {
 
     pub(super) fn decisions(&self) -> Receiver<Decided> {
         self.forcefield.decisions()
+    }
+
+    /// The folder of the record.
+    pub(super) fn audit(&self) -> PathBuf {
+        self.folder.path().join("audit")
+    }
+
+    /// The bulk jobs at the org.
+    pub(super) fn jobs(&self) -> Vec<JobSeen> {
+        self.salesforce.jobs()
     }
 
     /// The token of a sample integration, logged in once.
@@ -182,19 +211,19 @@ fn credentials(root: &Path, salesforce: &Server) -> Result<String> {
 }
 
 /// Writes the identities' files; each has the same new secret, hashed. Gives the secret by identity.
-fn identities(root: &Path) -> Result<HashMap<&'static str, String>> {
+fn identities(root: &Path, files: &[(&'static str, String)]) -> Result<HashMap<&'static str, String>> {
     let secret = random()?;
     let hash = Argon2::default()
         .hash_password(secret.as_bytes(), &SaltString::generate(&mut OsRng))
         .map_err(|error| anyhow::anyhow!("hashing a secret: {error}"))?
         .to_string();
     let mut secrets = HashMap::new();
-    for (file, text) in IDENTITIES {
+    for (name, text) in files {
         fs::write(
-            root.join("identities").join(file),
+            root.join("identities").join(format!("{name}.yaml")),
             text.replace("{HASH}", &hash).replace("{EXPIRES}", "2099-12-31"),
         )?;
-        secrets.insert(file.trim_end_matches(".yaml"), secret.clone());
+        secrets.insert(*name, secret.clone());
     }
     Ok(secrets)
 }

@@ -11,10 +11,17 @@ use super::Service;
 use crate::reply::Refusal;
 
 impl Service {
-    /// Lets a request of an integration in, unless a responder stopped it.
+    /// Lets a request of an integration in, unless a responder or a signal stopped it.
     pub(super) fn let_in(&self, identity: &IdentityName) -> Result<Admitted, Refusal> {
+        self.still_in(identity)?;
         let admitted = self.restraints.admit(identity, Timestamp::now());
         admitted.map_err(|quarantined| Refusal::Quarantined(identity.clone(), quarantined))
+    }
+
+    /// Refuses when an integration was stopped since it was let in.
+    pub(super) fn still_in(&self, identity: &IdentityName) -> Result<(), Refusal> {
+        let stopped = self.rooms.signals.stopped(identity, Timestamp::now());
+        stopped.map_or(Ok(()), |quarantined| Err(Refusal::Quarantined(identity.clone(), quarantined)))
     }
 
     /// Has the limits follow the configuration and the throttles in force.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use forcefield_audit::{Outcome, Record};
+use forcefield_config::config::SignalLevel;
 use forcefield_policy::request::Api;
+use forcefield_signals::Rule;
 use jiff::Timestamp;
 
 use super::metric::{Counter, Family, Histogram, Labels, label};
@@ -17,6 +19,8 @@ pub struct Instruments {
     requests: Box<[Counter]>,
     /// By rule: words of this program, so there are few.
     rules: DashMap<&'static str, Counter>,
+    /// By rule and level.
+    signals: DashMap<(&'static str, &'static str), Counter>,
     durations: ByDoor<Histogram>,
     added: ByDoor<Histogram>,
     upstream: ByDoor<Histogram>,
@@ -50,6 +54,7 @@ impl Instruments {
         Self {
             requests: (0..cells).map(|_| Counter::default()).collect(),
             rules: DashMap::new(),
+            signals: DashMap::new(),
             durations: ByDoor::new(|| Histogram::new(&WHOLE)),
             added: ByDoor::new(|| Histogram::new(&OWN)),
             upstream: ByDoor::new(|| Histogram::new(&WHOLE)),
@@ -90,6 +95,11 @@ impl Instruments {
         }
     }
 
+    /// Counts a signal that fired.
+    pub fn signalled(&self, rule: Rule, level: SignalLevel) {
+        self.signals.entry((rule.as_str(), level.as_str())).or_default().add(1);
+    }
+
     /// Counts how long an answer waited for its record.
     pub fn recorded(&self, took: Duration) {
         self.recorded.record(took);
@@ -120,6 +130,10 @@ impl Instruments {
     #[must_use]
     pub fn families(&self) -> Vec<Family> {
         let rules = self.rules.iter().map(|rule| (label("rule", *rule.key()), rule.get()));
+        let signals = self.signals.iter().map(|fired| {
+            let (rule, level) = *fired.key();
+            (vec![("rule", rule.into()), ("level", level.into())], fired.get())
+        });
         let recorded = self.recorded.spread().map(|spread| (Labels::new(), spread));
         let times = |by: &ByDoor<Histogram>| by.shown(Histogram::spread);
         let counts =
@@ -129,6 +143,7 @@ impl Instruments {
                 .with_each(self.requests()),
             Family::counter("forcefield_rules_total", "Exchanges that were refused, cut or failed, by the rule")
                 .with_each(rules),
+            Family::counter("forcefield_signals_total", "Signals that fired, by rule and level").with_each(signals),
             Family::histogram(
                 "forcefield_request_duration_seconds",
                 "From the head of a request to the end of its answer, by door",

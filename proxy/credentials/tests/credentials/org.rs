@@ -132,6 +132,7 @@ pub(crate) fn config(root: &Path, credential: Credential) -> Config {
         identities: [(name("billing-sync"), identity(credential))].into(),
         timeouts: Timeouts::default(),
         telemetry: None,
+        signals: Default::default(),
     }
 }
 
@@ -162,6 +163,7 @@ fn identity(credential: Credential) -> Identity {
         grants,
         exports: Vec::new(),
         limits: Limits::default(),
+        signals: Default::default(),
     }
 }
 

@@ -235,6 +235,7 @@ fn config() -> Config {
         identities: identities(),
         timeouts: Timeouts::default(),
         telemetry: None,
+        signals: Default::default(),
     }
 }
 
@@ -300,5 +301,6 @@ fn identity(text: &str, authenticate: Vec<Authenticate>) -> Identity {
         },
         exports: Vec::new(),
         limits: Limits::default(),
+        signals: Default::default(),
     }
 }

@@ -101,6 +101,7 @@ fn identities(limits: Configured) -> BTreeMap<IdentityName, Identity> {
         grants: spec(),
         exports: vec![export],
         limits,
+        signals: Default::default(),
     };
     BTreeMap::from([(drift(), identity)])
 }
