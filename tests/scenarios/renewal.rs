@@ -72,7 +72,7 @@ async fn sessions_that_end_under_load_fail_no_request_and_are_renewed_once_each(
             })
         })
         .collect();
-    const TIMES: usize = 5;
+    const TIMES: usize = 12;
     for _ in 0..TIMES {
         salesforce.expire_all_sessions();
         until_served(&client).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The mints that may still be made: ten at once, then one every five seconds. Salesforce takes 3,600 logins of a user
-/// in an hour.
+/// The mints that may still be made: thirty at once, then one every two seconds. Salesforce takes 3,600 logins of a user
+/// in an hour, and an org may end its sessions again and again.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     left: u32,
@@ -55,8 +55,8 @@ pub(crate) fn roll() -> u8 {
     byte[0]
 }
 
-const BURST: u32 = 10;
-const EVERY: Duration = Duration::from_secs(5);
+const BURST: u32 = 30;
+const EVERY: Duration = Duration::from_secs(2);
 /// The first and the longest wait when the org did not answer.
 const PASSING: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// The first and the longest wait when someone has to change something.
@@ -70,15 +70,15 @@ mod tests {
     async fn a_spent_allowance_grows_back_with_time() {
         let start = Instant::now();
         let mut allowance = Allowance::new(start);
-        for _ in 0..10 {
+        for _ in 0..BURST {
             assert_eq!(allowance.take(start), Ok(()));
         }
         assert_eq!(allowance.take(start), Err(EVERY));
-        assert_eq!(allowance.take(start + Duration::from_secs(3)), Err(Duration::from_secs(2)));
+        assert_eq!(allowance.take(start + EVERY / 2), Err(EVERY / 2));
         assert_eq!(allowance.take(start + EVERY), Ok(()));
         assert!(allowance.take(start + EVERY).is_err());
         let later = start + Duration::from_secs(3600);
-        assert_eq!((0..20).filter(|_| allowance.take(later).is_ok()).count(), 10);
+        assert_eq!((0..2 * BURST).filter(|_| allowance.take(later).is_ok()).count(), BURST as usize);
     }
 
     #[test]
