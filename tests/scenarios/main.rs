@@ -26,6 +26,7 @@ mod telemetry;
 mod theft;
 mod tunnels;
 mod widening;
+mod wire;
 mod workload;
 
 use forcefield_emulator::{Org, Server};
