@@ -32,7 +32,7 @@ use crate::front::{Front, NamedMaterial, TlsMaterial, TlsState, Trust};
 use crate::intake::Intake;
 use crate::issuers::Issuers;
 use crate::live::{Live, Schemas, Snapshot, Standing};
-use crate::process::{AtEnd, Background, Listening, Process};
+use crate::process::{AtEnd, Background, Ending, Listening, Process};
 use crate::rooms::Rooms;
 use crate::schemas::SchemaStore;
 use crate::service::Service;
@@ -167,7 +167,16 @@ impl App {
                 serve: Box::new(move |listener, stop| {
                     Box::pin(async move {
                         let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-                        tokio::select! { () = listener::serve(telemetry, listener) => {}, () = stop => {} }
+                        // While the process drains it says so; what a successor has is the successor's to say.
+                        let handed_over = async {
+                            if stop.await == Ending::Terminate {
+                                std::future::pending::<()>().await;
+                            }
+                        };
+                        tokio::select! {
+                            () = listener::serve(telemetry, listener) => {}
+                            () = handed_over => {}
+                        }
                     })
                 }),
             });
@@ -242,7 +251,7 @@ impl App {
             serve: Box::new(move |listener, stop| {
                 Box::pin(async move {
                     let (mut stop, mut described) = (stop, described);
-                    tokio::select! { _ = described.wait_for(|is| *is) => {}, () = &mut stop => return }
+                    tokio::select! { _ = described.wait_for(|is| *is) => {}, _ = &mut stop => return }
                     serve(listener, stop, front, service).await;
                 })
             }),

@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use tracing::{error, info, warn};
 /// How the process is run.
 pub struct Process {
     server: Server,
+    /// Whether the sockets went to a successor.
+    handed_over: Arc<AtomicBool>,
     end: Arc<Mutex<Option<AtEnd>>>,
 }
 
@@ -48,7 +51,16 @@ pub type Serve = Box<dyn FnOnce(TcpListener, Stop) -> Work + Send + Sync>;
 /// Work that runs to its end.
 pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Resolves when the process is told to stop.
-pub type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Stop = Pin<Box<dyn Future<Output = Ending> + Send>>;
+
+/// How the process was told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It is the last one.
+    Terminate,
+    /// Another has its sockets, and accepts what comes in from now on.
+    HandOver,
+}
 
 /// Work without a socket, on a runtime of its own.
 pub struct Background {
@@ -88,14 +100,15 @@ impl Process {
         }
         let mut server = Server::new_with_opt_and_conf(opt, conf);
         server.bootstrap();
-        Ok(Self { server, end: Arc::new(Mutex::new(Some(at_end))) })
+        Ok(Self { server, handed_over: Arc::default(), end: Arc::new(Mutex::new(Some(at_end))) })
     }
 
     /// Adds a socket and what serves it.
     pub fn listen(&mut self, listening: Listening) {
         let Listening { name, address, threads, serve, is_main } = listening;
         let end = is_main.then(|| Arc::clone(&self.end));
-        self.server.add_service(Listener { name, address, threads, serve: Some(serve), end });
+        let (serve, handed_over) = (Some(serve), Arc::clone(&self.handed_over));
+        self.server.add_service(Listener { name, address, threads, serve, handed_over, end });
     }
 
     /// Adds work without a socket.
@@ -106,7 +119,8 @@ impl Process {
     /// Runs until the process is told to stop and is drained.
     pub fn run(self) {
         let upgrade = self.server.configuration.upgrade_sock.clone().into();
-        self.server.run(RunArgs { shutdown_signal: Box::new(Signals { upgrade }) });
+        let signals = Signals { upgrade, handed_over: Arc::clone(&self.handed_over) };
+        self.server.run(RunArgs { shutdown_signal: Box::new(signals) });
         finish(&self.end);
     }
 }
@@ -128,6 +142,7 @@ struct Listener {
     address: SocketAddr,
     threads: usize,
     serve: Option<Serve>,
+    handed_over: Arc<AtomicBool>,
     end: Option<Arc<Mutex<Option<AtEnd>>>>,
 }
 
@@ -144,7 +159,12 @@ impl Service for Listener {
         let address = listener.local_addr().unwrap_or(self.address);
         info!(listener = self.name, %address, "listening");
         if let Some(serve) = self.serve.take() {
-            serve(listener, Box::pin(stopped(shutdown))).await;
+            let handed_over = Arc::clone(&self.handed_over);
+            let stop = async move {
+                stopped(shutdown).await;
+                if handed_over.load(Ordering::Relaxed) { Ending::HandOver } else { Ending::Terminate }
+            };
+            serve(listener, Box::pin(stop)).await;
         }
         if let Some(end) = &self.end {
             info!("drained");
@@ -191,6 +211,7 @@ impl Service for Worker {
 struct Signals {
     /// The socket by which a successor asks for the listening ones.
     upgrade: std::path::PathBuf,
+    handed_over: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -207,6 +228,7 @@ impl ShutdownSignalWatch for Signals {
                 _ = quit.recv() => {
                     // Pingora drains even when nobody takes the sockets over.
                     if self.upgrade.exists() {
+                        self.handed_over.store(true, Ordering::Relaxed);
                         return ShutdownSignal::GracefulUpgrade;
                     }
                     warn!("SIGQUIT without a process that waits for the listening sockets; going on");

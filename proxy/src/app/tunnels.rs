@@ -20,7 +20,7 @@ impl App {
             serve: Box::new(move |listener, stop| {
                 Box::pin(async move {
                     let (mut stop, mut described) = (stop, described);
-                    tokio::select! { _ = described.wait_for(|is| *is) => {}, () = &mut stop => return }
+                    tokio::select! { _ = described.wait_for(|is| *is) => {}, _ = &mut stop => return }
                     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
                     tunnels.accept(listener).await;
                 })
