@@ -58,7 +58,7 @@ function show(next, action) {
   subject = next;
   kinds.replaceChildren(kinds.firstElementChild, ...allowed.map(radio));
   form.reset();
-  form.elements.action.value = action;
+  kinds.querySelector(`[value="${action}"]`).checked = true;
   say(find("act-title"), subject.title);
   say(find("act-name"), subject.name);
   say(find("act-cancel"), "Cancel");
@@ -76,29 +76,31 @@ function radio([action, what]) {
     el("span", {}, el("b", {}, said(action)), el("span", { class: "quiet small" }, what.says)));
 }
 
+const chosen = () => kinds.querySelector(":checked").value;
 const said = (action) => action.replace("break-glass/end", "end break-glass");
 
 /** Shows what the chosen action asks for. */
 function follow() {
-  const action = form.elements.action.value;
+  const action = chosen();
   for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(action);
   const lasting = form.elements.for;
   if (action === "break-glass" && !lasting.value) lasting.value = "1h";
   const word = said(action);
   say(submit, `${word[0].toUpperCase()}${word.slice(1)} ${subject.name}`);
-  submit.className = { ...ACTIONS, ...SETTLES }[action].class || "primary";
+  submit.className = Object.fromEntries(subject.kinds)[action].class || "primary";
   submit.disabled = busy || (action === "kill" && form.elements.confirm.value.trim() !== subject.name);
 }
 
 async function send() {
-  const { action, reason, requests, rows, allow, also, for: lasting } = form.elements;
+  const { reason, requests, rows, allow, also, for: lasting } = form.elements;
+  const action = chosen();
   const order = { reason: reason.value };
-  if (LASTING.includes(action.value) && lasting.value) order.for = lasting.value;
-  if (action.value === "break-glass") {
+  if (LASTING.includes(action) && lasting.value) order.for = lasting.value;
+  if (action === "break-glass") {
     if (allow.value.trim()) order.allow = allow.value;
     order.also = also.value.split("\n").map((line) => line.trim()).filter(Boolean);
   }
-  if (action.value === "throttle") {
+  if (action === "throttle") {
     if (requests.value) order.requests = `${requests.value}/${form.elements["requests-per"].value}`;
     if (rows.value) order.rows = `${rows.value}/${form.elements["rows-per"].value}`;
   }
@@ -106,7 +108,7 @@ async function send() {
   follow();
   outcome.replaceChildren(el("p", { class: "quiet" }, "Being done…"));
   try {
-    const answer = await post(`${subject.path}/${action.value}`, order);
+    const answer = await post(`${subject.path}/${action}`, order);
     if (answer.needs) waits(answer);
     else told(answer);
   } catch (problem) {
@@ -126,10 +128,6 @@ function told(answer) {
     list("NOT DONE", answer.undone, "problem"),
     el("p", { class: "quiet small" }, "On record as ", el("code", {}, answer.decision)),
   ]);
-  // The next tick says the same; the page need not wait for it.
-  const known = live.identities.get(answer.identity);
-  if (known) known.restraints = answer.restraints;
-  live.dispatchEvent(new Event("changed"));
 }
 
 /** It was proposed: nothing happens before somebody else approves it. */
