@@ -191,6 +191,20 @@ async function byKeyboard(page) {
   await page.until(`!${shown("#help")}`);
 }
 
+/** What an integration holds is shown when asked for, and one of its tokens revoked. */
+async function revokes(page) {
+  await page.click("#identity-held button");
+  await page.until(`${text("#identity-held")}.includes("access")`);
+  await page.picture("held");
+  await page.click("#identity-held td button");
+  await page.until(shown("#act"));
+  await page.type("found in a log");
+  await page.press("Enter");
+  await page.until(`${text("#act-outcome")}.includes("sessions at forcefield")`);
+  await page.press("Escape");
+  await page.until(`${text("#identity-held")}.includes("No token of Forcefield works for it")`);
+}
+
 async function darkAndNarrow(page) {
   const ground = "getComputedStyle(document.body).backgroundColor";
   const light = await page.value(ground);
@@ -243,6 +257,7 @@ try {
   await approves(page, fourth);
   const second = await browser.page();
   await byKeyboard(second);
+  await revokes(second);
   await darkAndNarrow(second);
   const third = await browser.page();
   await views(third);

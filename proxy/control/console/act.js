@@ -46,6 +46,12 @@ export function open(identity, action = "quarantine") {
   show({ name: identity, path, title: `Act on ${identity}`, kinds }, action);
 }
 
+/** Revokes one token that Forcefield handed out. */
+export function revoke(token, done) {
+  const kinds = [["revoke", { least: "responder", class: "danger", says: "it works no more, nor do those made from it; others of the integration do" }]];
+  show({ name: token.identity, path: `/v1/sessions/${token.id}`, title: `Revoke a token of ${token.identity}`, kinds, what: "the token", done }, "revoke");
+}
+
 /** Approves or withdraws a proposal. */
 export function settle(proposal, action) {
   const title = `${proposal.action} ${proposal.identity}, proposed by ${proposal.by}`;
@@ -86,7 +92,7 @@ function follow() {
   const lasting = form.elements.for;
   if (action === "break-glass" && !lasting.value) lasting.value = "1h";
   const word = said(action);
-  say(submit, `${word[0].toUpperCase()}${word.slice(1)} ${subject.name}`);
+  say(submit, `${word[0].toUpperCase()}${word.slice(1)} ${subject.what ?? subject.name}`);
   submit.className = Object.fromEntries(subject.kinds)[action].class || "primary";
   submit.disabled = busy || (action === "kill" && form.elements.confirm.value.trim() !== subject.name);
 }
@@ -111,6 +117,7 @@ async function send() {
     const answer = await post(`${subject.path}/${action}`, order);
     if (answer.needs) waits(answer);
     else told(answer);
+    subject.done?.();
   } catch (problem) {
     const id = problem.decision ? ` (decision ${problem.decision})` : "";
     outcome.replaceChildren(el("p", { class: "problem" }, `Not done: ${problem.message}${id}`));

@@ -7,6 +7,7 @@ import { live, pace } from "./live.js";
 import { get, may } from "./session.js";
 import { badge, gauge } from "./identities.js";
 import { refusals, streams } from "./refusals.js";
+import { enter as held } from "./held.js";
 import { ACTIONS, open as act } from "./act.js";
 
 const by = find("day-by");
@@ -41,6 +42,7 @@ export function enter(identity) {
     el("button", { type: "button", class: what.class, onclick: () => act(name, action) }, what.label);
   find("identity-actions").replaceChildren(...Object.entries(ACTIONS).map(button).filter(Boolean));
   if (!date.value) date.value = new Date().toISOString().slice(0, 10);
+  held(name);
   load();
   show();
 }

@@ -69,7 +69,7 @@ macro_rules! file {
     };
 }
 
-static FILES: [File; 15] = [
+static FILES: [File; 16] = [
     file!("/", HTML, "index.html"),
     file!("/console/style.css", CSS, "style.css"),
     file!("/console/icon.svg", SVG, "icon.svg"),
@@ -80,6 +80,7 @@ static FILES: [File; 15] = [
     file!("/console/chart.js", SCRIPT, "chart.js"),
     file!("/console/dom.js", SCRIPT, "dom.js"),
     file!("/console/format.js", SCRIPT, "format.js"),
+    file!("/console/held.js", SCRIPT, "held.js"),
     file!("/console/identities.js", SCRIPT, "identities.js"),
     file!("/console/identity.js", SCRIPT, "identity.js"),
     file!("/console/live.js", SCRIPT, "live.js"),
