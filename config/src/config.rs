@@ -21,6 +21,10 @@ pub use signals::{
 
 use crate::secret::SecretRef;
 
+mod vault;
+
+pub use vault::{Vault, VaultAddress, VaultLogin};
+
 /// Everything that one Forcefield serves.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -30,6 +34,8 @@ pub struct Config {
     pub listen: Listen,
     /// Further certificates, chosen by SNI.
     pub certificates: Vec<NamedCertificate>,
+    /// Where secrets with a `vault:` reference are read.
+    pub vault: Option<Vault>,
     /// Where state is kept.
     pub state: State,
     /// Where records go.

@@ -7,6 +7,7 @@ mod responders;
 mod shared;
 mod signals;
 mod telemetry;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -50,6 +51,9 @@ impl Config {
         let known = tree.as_ref().map(Known::of);
         let raw = tree.as_ref().and_then(|tree| Placed::<raw::Main>::read(tree, &mut report));
         let served = raw.and_then(|raw| main::main(raw, root, &mut report));
+        if known.as_ref().is_some_and(|known| !known.vault) {
+            report.has_no_vault();
+        }
         if identities.is_empty() {
             report.warning(START, "no integration is configured", "add a file to the folder of `identities`");
         }
@@ -95,6 +99,8 @@ struct Known {
     issuers: Vec<String>,
     /// Whether `listen.proxy.tls.client_ca` is written.
     client_ca: bool,
+    /// Whether `vault` is written.
+    vault: bool,
 }
 
 impl Known {
@@ -109,6 +115,7 @@ impl Known {
             orgs: names("orgs"),
             destinations: names("destinations"),
             issuers: names("issuers"),
+            vault: tree.find("vault").is_some(),
             client_ca: tls.is_some_and(|tls| tls.find("client_ca").is_some()),
         }
     }
@@ -125,6 +132,9 @@ fn read_identity(source: &Source, context: &identity::Context<'_>) -> Outcome {
     let mut report = Report::new(&source.path);
     let tree = yaml::read(&source.text, &mut report);
     let raw = tree.and_then(|tree| raw::identity::Identity::read(&tree, &mut report));
+    if context.known.is_some_and(|known| !known.vault) {
+        report.has_no_vault();
+    }
     let claims = raw.as_ref().and_then(|raw| shared::Own::of(&source.path, raw));
     let identity = raw.and_then(|raw| identity::identity(raw, context, &mut report));
     Outcome { identity, claims, problems: report.into_problems() }

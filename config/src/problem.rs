@@ -44,6 +44,8 @@ pub(crate) struct Place {
 pub(crate) struct Report<'a> {
     file: &'a str,
     found: Vec<Problem>,
+    /// Where a secret is read from Vault.
+    vault: Vec<Place>,
 }
 
 // === impl Problem ===
@@ -90,7 +92,7 @@ impl fmt::Display for Problems {
 
 impl<'a> Report<'a> {
     pub(crate) fn new(file: &'a str) -> Self {
-        Self { file, found: Vec::new() }
+        Self { file, found: Vec::new(), vault: Vec::new() }
     }
 
     pub(crate) fn error(&mut self, at: Place, message: impl Into<String>, help: impl Into<String>) {
@@ -99,6 +101,19 @@ impl<'a> Report<'a> {
 
     pub(crate) fn warning(&mut self, at: Place, message: impl Into<String>, help: impl Into<String>) {
         self.add(at, Severity::Warning, message.into(), help.into());
+    }
+
+    /// Notes that a secret of this place is in Vault.
+    pub(crate) fn reads_vault(&mut self, at: Place) {
+        self.vault.push(at);
+    }
+
+    /// Reports every secret that was noted to be in Vault: there is none to read it from.
+    pub(crate) fn has_no_vault(&mut self) {
+        for at in std::mem::take(&mut self.vault) {
+            let help = "write `vault` in the main file: `vault: { address: .., approle: { .. } }`";
+            self.error(at, "there is no Vault to read this secret from", help);
+        }
     }
 
     /// What was found, in the order of the lines.

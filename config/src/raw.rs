@@ -15,7 +15,7 @@ use crate::config::{Approvals, CertificateMatch, CollectorUrl, OrgUrl, Role, Whe
 use crate::problem::Report;
 use crate::read::{
     At, CertificateName, HttpProxyUrl, HttpsUrl, Lasting, Name, OrgId, Percent, Placed, Read, RedisUrl,
-    Required, Table, record,
+    Required, Table, VaultUrl, record,
 };
 use crate::secret::SecretRef;
 use crate::yaml::{Node, Value};
@@ -27,6 +27,8 @@ record! {
         listen: Listen,
         /// Further certificates of `listen.proxy`, chosen by the name that the client asks for (SNI).
         certificates: Vec<NamedCertificate>,
+        /// The Vault or OpenBao that `vault:` references are read from.
+        vault: Option<Placed<Vault>>,
         /// Where state is kept; `{ path: state/ }` when absent.
         state: Option<Placed<State>>,
         /// Where records go; `{ path: audit/, when_full: block }` when absent.
@@ -244,6 +246,50 @@ record! {
         logs: Option<At<bool>>,
         /// How often what has gathered is sent; `15s` when absent.
         interval: Option<At<Lasting>>,
+    }
+}
+
+record! {
+    /// vault
+    Vault {
+        /// Where it is. `http://` is taken for `localhost` and `127.0.0.1` only, where an agent of Vault's may listen.
+        address: At<VaultUrl>,
+        /// The CAs of its certificate, PEM, in place of the public ones.
+        ca: Option<At<SecretRef>>,
+        /// Its namespace, where it has several.
+        namespace: Option<At<String>>,
+        /// Login by AppRole. Exactly one of `approle`, `kubernetes` and `token`.
+        approle: Option<AppRole>,
+        /// Login by the token of a Kubernetes service account, or any JWT of a file. Exactly one of `approle`, `kubernetes` and `token`.
+        kubernetes: Option<Kubernetes>,
+        /// A token of Vault's, as an agent writes one to a file. Exactly one of `approle`, `kubernetes` and `token`.
+        token: Option<At<SecretRef>>,
+        /// How often it is looked whether secrets have changed; `5m` when absent.
+        refresh: Option<At<Lasting>>,
+    }
+}
+
+record! {
+    /// vault.approle
+    AppRole {
+        /// The role's id.
+        role_id: At<SecretRef>,
+        /// Its secret id.
+        secret_id: At<SecretRef>,
+        /// Where the auth method is mounted; `approle` when absent.
+        mount: Option<At<Name>>,
+    }
+}
+
+record! {
+    /// vault.kubernetes
+    Kubernetes {
+        /// The role.
+        role: At<String>,
+        /// The JWT, read anew for each login; `file:/var/run/secrets/kubernetes.io/serviceaccount/token` when absent.
+        token: Option<At<SecretRef>>,
+        /// Where the auth method is mounted, also one of the kind `jwt`; `kubernetes` when absent.
+        mount: Option<At<Name>>,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::problem::{Place, Report};
 use crate::yaml::{Node, Scalar, Value};
 
 pub(crate) use leaf::{AllowKey, Condition, Door, ModeName, Name, OrgId};
-pub(crate) use network::{CertificateName, Host, HttpProxyUrl, HttpsUrl, RedisUrl};
+pub(crate) use network::{CertificateName, Host, HttpProxyUrl, HttpsUrl, RedisUrl, VaultUrl};
 pub(crate) use quantity::{Bytes, Lasting, Percent, Rows};
 pub(crate) use record::{Keys, alternatives, record};
 pub(crate) use secret::PasswordHash;
@@ -39,6 +39,9 @@ pub(crate) trait Read: Sized {
 pub(crate) trait Leaf: Sized {
     /// Reads a value as it is written.
     fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong>;
+
+    /// Notes what is to be looked at once the whole is read.
+    fn note(&self, _at: Place, _report: &mut Report<'_>) {}
 
     /// Its JSON schema. `title` says in words what may be written.
     fn schema() -> Json;
@@ -84,7 +87,10 @@ impl<T: Leaf> Read for At<T> {
             return None;
         };
         match T::leaf(scalar) {
-            Ok(value) => Some(Self { at, value }),
+            Ok(value) => {
+                value.note(at, report);
+                Some(Self { at, value })
+            }
             Err(wrong) => {
                 report.error(at, wrong.message, wrong.help);
                 None

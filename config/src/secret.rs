@@ -48,7 +48,8 @@ impl FromStr for SecretRef {
                 let (place, field) = rest.split_once('#').ok_or(InvalidSecretRef)?;
                 let (mount, path) = place.split_once('/').ok_or(InvalidSecretRef)?;
                 let all = [mount, path, field];
-                if all.iter().any(|part| part.is_empty()) {
+                let odd = |segment: &str| matches!(segment, "" | "." | "..");
+                if all.iter().any(|part| part.is_empty()) || path.split('/').any(odd) {
                     return Err(InvalidSecretRef);
                 }
                 Ok(Self::Vault { mount: mount.into(), path: path.into(), field: field.into() })
@@ -83,7 +84,17 @@ mod tests {
 
     #[test]
     fn an_inline_secret_is_not_a_reference_and_is_not_repeated() {
-        for text in ["hunter2", "3MVG9.abc", "-----BEGIN KEY-----", "file:", "vault:a#b", "https:x"] {
+        for text in [
+            "hunter2",
+            "3MVG9.abc",
+            "-----BEGIN KEY-----",
+            "file:",
+            "vault:a#b",
+            "https:x",
+            "vault:a/b//c#d",
+            "vault:a/../b#c",
+            "vault:a/b/#c",
+        ] {
             let error = text.parse::<SecretRef>().unwrap_err();
             assert!(!error.to_string().contains("hunter2"));
         }

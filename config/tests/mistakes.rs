@@ -1,5 +1,8 @@
 //! Every mistake is told with its place and what to write instead, all at once, and no secret is repeated.
 
+#[path = "mistakes/vault.rs"]
+mod vault;
+
 use std::path::Path;
 
 use forcefield_config::{Config, Problem, Problems, Source};

@@ -41,7 +41,7 @@ use crate::telemetry::health::Problem;
 use crate::telemetry::otlp::{Exporter, Outlet};
 use crate::telemetry::trace::{Finished, Tracer};
 use crate::telemetry::{Telemetry, listener};
-use crate::upstream::{Origin, Rules, Upstream};
+use crate::upstream::{Origin, Rules, Upstream, VaultCarrier};
 
 use control::{Control, Reload, look_after};
 
@@ -84,7 +84,7 @@ impl App {
     /// A secret that cannot be read, state that cannot be opened, TLS material that cannot be used.
     pub fn wire(config: Config, file: Option<PathBuf>) -> Result<Self> {
         supported(&config)?;
-        let secrets = Secrets::new(&config.root);
+        let secrets = secrets(&config);
         let state = state_folder(&config);
         std::fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
         let sessions = Arc::new(Sessions::open(&state, Timestamp::now()).context("opening the sessions")?);
@@ -371,6 +371,14 @@ pub(crate) fn state_folder(config: &Config) -> PathBuf {
 /// Today, UTC.
 pub(crate) fn today() -> jiff::civil::Date {
     TimeZone::UTC.to_datetime(Timestamp::now()).date()
+}
+
+/// Reads the secrets of a configuration.
+fn secrets(config: &Config) -> Secrets {
+    let own = Secrets::new(&config.root);
+    let Some(vault) = &config.vault else { return own };
+    let carrier = VaultCarrier::new(vault.address.clone(), vault.ca.clone(), own.clone());
+    own.with_vault(vault.clone(), Arc::new(carrier))
 }
 
 fn read(secrets: &Secrets, reference: &SecretRef) -> Result<Secret> {

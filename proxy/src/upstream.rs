@@ -10,6 +10,7 @@ mod fetch;
 mod gunzip;
 mod lane;
 mod origin;
+mod vault;
 mod via;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ pub use body::{BoxError, SendBody, UpstreamBody};
 pub use fetch::get;
 use lane::Lane;
 pub use origin::{Origin, OriginError};
+pub use vault::VaultCarrier;
 
 /// All connections to all orgs.
 #[derive(Debug)]

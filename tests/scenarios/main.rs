@@ -25,6 +25,7 @@ mod stopped;
 mod telemetry;
 mod theft;
 mod tunnels;
+mod vault;
 mod widening;
 mod wire;
 mod workload;

@@ -117,6 +117,18 @@ impl Builder {
         self
     }
 
+    /// Has the client secret of every integration so far read elsewhere than from a file.
+    #[must_use]
+    pub fn client_secret(mut self, reference: &str) -> Self {
+        for (_, text) in &mut self.identities {
+            *text = text.replace(
+                "client_secret: file:keys/client_secret",
+                &format!("client_secret: \"{reference}\""),
+            );
+        }
+        self
+    }
+
     /// Configures another org id than the org's own.
     #[must_use]
     pub fn org_id(mut self, id: &str) -> Self {

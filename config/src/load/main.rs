@@ -34,6 +34,7 @@ pub(super) fn main(
         (asks, approvals.clone().flatten()),
         report,
     );
+    let vault = raw.vault.and_then(|raw| whole(raw.map(|raw| super::vault::vault(raw, report))));
     let timeouts = raw.timeouts.and_then(|raw| raw.map_or_else(|| Some(Timeouts::default()), timeouts));
     let telemetry = raw.telemetry.and_then(|raw| whole(raw.map(|raw| telemetry(raw, report))));
     let signals = super::signals::signals(raw.signals, Signals::default());
@@ -41,6 +42,7 @@ pub(super) fn main(
         root: root.to_owned(),
         listen: listen?,
         certificates: certificates?,
+        vault: vault?,
         state: state?,
         audit: audit?,
         orgs: orgs?,

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
 use super::{Leaf, Wrong};
-use crate::config::{CertificateMatch, CollectorUrl, OrgUrl};
+use crate::config::{CertificateMatch, CollectorUrl, OrgUrl, VaultAddress};
 use crate::yaml::Scalar;
 
 /// A host name, lower case.
@@ -24,6 +24,10 @@ pub(crate) struct HttpsUrl(pub(crate) String);
 /// `http://` or `https://`, a host and a port.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpProxyUrl(pub(crate) String);
+
+/// `https://`, or `http://` on this host, a host and perhaps a port.
+#[derive(Clone, Debug)]
+pub(crate) struct VaultUrl(pub(crate) VaultAddress);
 
 /// `redis://` or `rediss://`, a host and perhaps a port and a number.
 #[derive(Clone, Debug)]
@@ -163,6 +167,28 @@ impl Leaf for CollectorUrl {
         let title = "the URL of an OTLP collector such as `https://otel.corp.example:4318`";
         let pattern = "^(https://[^/@]+(/.*)?|http://(localhost|127\\.[0-9.]+)(:[0-9]+)?(/.*)?)$";
         json!({ "type": "string", "title": title, "pattern": pattern })
+    }
+}
+
+impl Leaf for VaultUrl {
+    fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
+        let help = "write `https://`, a host and a port: `https://vault.corp.example:8200`";
+        let rest = after_scheme(&scalar.text, &["https://", "http://"], help)?;
+        let tls = scalar.text.starts_with("https:");
+        let known = host_and_port(rest.strip_suffix('/').unwrap_or(rest));
+        let (host, port) = known.ok_or_else(|| Wrong::new("this is not the URL of a Vault", help))?;
+        let is_here =
+            host == "localhost" || host.parse().is_ok_and(|ip: std::net::Ipv4Addr| ip.is_loopback());
+        if !tls && !is_here {
+            let help = "write `https://`; `http://` is for an agent of Vault's on this host (`127.0.0.1`)";
+            return Err(Wrong::new("secrets would travel this network without TLS", help));
+        }
+        let port = port.unwrap_or(if tls { 443 } else { 80 });
+        Ok(Self(VaultAddress { place: OrgUrl { host, port }, tls }))
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "string", "title": "the URL of a Vault such as `https://vault.corp.example:8200`", "pattern": "^https?://[^/@]+/?$" })
     }
 }
 

@@ -4,6 +4,7 @@ use argon2::{Params, PasswordHash as Phc};
 use serde_json::{Value as Json, json};
 
 use super::{Leaf, Wrong};
+use crate::problem::{Place, Report};
 use crate::secret::{InvalidSecretRef, SecretRef};
 use crate::yaml::Scalar;
 
@@ -21,6 +22,12 @@ impl Leaf for SecretRef {
             let help = "write `file:PATH`, `env:NAME`, `vault:MOUNT/PATH#FIELD` or `exec:COMMAND`; secrets are never written inline";
             Wrong::new("this is not a reference to a secret", help)
         })
+    }
+
+    fn note(&self, at: Place, report: &mut Report<'_>) {
+        if let Self::Vault { .. } = self {
+            report.reads_vault(at);
+        }
     }
 
     fn schema() -> Json {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forcefield_config::config::{Config, State};
-use forcefield_config::secret::SecretRef;
 use forcefield_policy::names::IdentityName;
 use thiserror::Error;
 use tokio::time::Instant;
@@ -29,17 +28,6 @@ pub struct Credentials {
 /// Why a configuration's credentials cannot be served.
 #[derive(Debug, Error)]
 pub enum CredentialsError {
-    /// A secret is where this build cannot read.
-    #[error(
-        "identity `{identity}`: `{reference}` cannot be read: Vault is not supported by this build; \
-         use `exec:` with Vault's own command"
-    )]
-    Unsupported {
-        /// Whose it is.
-        identity: IdentityName,
-        /// Where it is.
-        reference: SecretRef,
-    },
     /// The configuration names an org that it does not have.
     #[error("identity `{0}`: its org is not in the configuration")]
     NoOrg(IdentityName),
@@ -76,12 +64,6 @@ impl Credentials {
         for (name, identity) in &config.identities {
             let org = config.orgs.get(&identity.org).ok_or_else(|| CredentialsError::NoOrg(name.clone()))?;
             let flow = &identity.credential;
-            if let Some(reference) = flow.secrets().into_iter().find(|reference| is_vault(reference)) {
-                return Err(CredentialsError::Unsupported {
-                    identity: name.clone(),
-                    reference: reference.clone(),
-                });
-            }
             let known = self.by_identity.get(name).filter(|known| known.is_of(org, flow));
             let credential = known.cloned().unwrap_or_else(|| {
                 let rotation = Rotation::new(&state, name);
@@ -171,8 +153,4 @@ impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Credentials({} identities, redacted)", self.by_identity.len())
     }
-}
-
-fn is_vault(reference: &SecretRef) -> bool {
-    matches!(reference, SecretRef::Vault { .. })
 }

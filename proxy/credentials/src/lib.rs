@@ -3,7 +3,7 @@
 //! [`Secrets`] reads what the configuration only refers to. [`Credentials`] holds one credential per identity and
 //! turns it into the org's [`AccessToken`], one mint at a time. A token leaves this crate inside an outgoing header
 //! or body only, and only with a [`Permit`](forcefield_policy::decision::Permit). The network is an argument:
-//! [`Fetch`].
+//! [`Fetch`] to orgs, [`Carry`] to Vault.
 
 mod credential;
 mod credentials;
@@ -18,6 +18,7 @@ mod rotation;
 mod secret;
 mod secrets;
 mod token;
+mod vault;
 
 pub use credentials::{Credentials, CredentialsError, Standing};
 pub use error::{CredentialError, Problem};
@@ -26,3 +27,4 @@ pub use minted::OAuthCode;
 pub use secret::Secret;
 pub use secrets::{SecretError, Secrets};
 pub use token::{AccessToken, Blotter};
+pub use vault::{Carry, VaultProblem};

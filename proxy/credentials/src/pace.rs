@@ -47,6 +47,11 @@ pub(crate) fn pause(failures: u32, passing: bool, roll: u8) -> Duration {
     step / 2 + step * u32::from(roll) / 510
 }
 
+/// A time around this one, a fifth of it to either side.
+pub(crate) fn around(time: Duration) -> Duration {
+    time * 4 / 5 + time * u32::from(roll()) * 2 / (5 * 255)
+}
+
 /// Any number, for [`pause`].
 pub(crate) fn roll() -> u8 {
     let mut byte = [128];

@@ -22,6 +22,21 @@ impl Secret {
         Self(Zeroizing::new(bytes))
     }
 
+    pub(crate) fn from_wiped(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+
+    /// Takes one line ending after it away: that of the file or field that it was written to.
+    pub(crate) fn trimmed(mut self) -> Self {
+        if self.0.last() == Some(&b'\n') {
+            self.0.pop();
+            if self.0.last() == Some(&b'\r') {
+                self.0.pop();
+            }
+        }
+        self
+    }
+
     /// The bytes, for the one place that needs them: a key parser, an outgoing form.
     #[must_use]
     pub fn expose(&self) -> &[u8] {

@@ -1,4 +1,4 @@
-//! Reads secrets where the configuration says they are. Nothing is cached: a changed file is taken up by the next
+//! Reads secrets where the configuration says they are. Nothing is cached: a changed secret is taken up by the next
 //! reader.
 
 use std::io::{self, Read};
@@ -7,15 +7,19 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use forcefield_config::config::Vault as VaultSettings;
 use forcefield_config::secret::SecretRef;
 use thiserror::Error;
 
 use crate::Secret;
+use crate::pace::around;
+use crate::vault::{Carry, Place, Vault, VaultProblem};
 
 /// Reads secrets by reference.
 #[derive(Clone, Debug)]
 pub struct Secrets {
     root: Arc<Path>,
+    vault: Option<Arc<Vault>>,
 }
 
 /// A secret that could not be read. Names the reference, never what it holds.
@@ -48,9 +52,17 @@ pub enum SecretError {
     /// Bytes where text is needed.
     #[error("the secret `{0}` is not text")]
     NotText(SecretRef),
-    /// A source that this build cannot read.
-    #[error("`{0}` cannot be read: Vault is not supported by this build; use `exec:vault kv get -field=...`")]
-    Unsupported(SecretRef),
+    /// Vault did not give it.
+    #[error("cannot read the secret `{reference}`: {problem}")]
+    Vault {
+        /// Where it should be.
+        reference: SecretRef,
+        /// Why not.
+        problem: VaultProblem,
+    },
+    /// No Vault to read it from.
+    #[error("cannot read the secret `{0}`: the configuration that this process started with has no `vault`")]
+    NoVault(SecretRef),
     /// The process is ending.
     #[error("the secret `{0}` was not read because the process is ending")]
     Ending(SecretRef),
@@ -63,13 +75,14 @@ impl SecretError {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Deadline(_) | Self::Ending(_) => true,
+            Self::Vault { problem, .. } => problem.is_passing(),
             Self::Read { .. }
             | Self::NotSet(_)
             | Self::Command(_)
             | Self::Empty(_)
             | Self::TooLarge(_)
             | Self::NotText(_)
-            | Self::Unsupported(_) => false,
+            | Self::NoVault(_) => false,
         }
     }
 }
@@ -80,7 +93,15 @@ impl Secrets {
     /// Reads `file:` references relative to `root`, the folder of the configuration, and runs commands in it.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), vault: None }
+    }
+
+    /// Reads `vault:` references too, from the Vault of these settings, through `carrier`. Nothing is asked before the
+    /// first such secret is read.
+    #[must_use]
+    pub fn with_vault(self, settings: VaultSettings, carrier: Arc<dyn Carry>) -> Self {
+        let vault = Arc::new(Vault::new(settings, Self::new(&self.root), carrier));
+        Self { vault: Some(vault), ..self }
     }
 
     /// Reads one secret off the async threads. One line ending after it is not part of it.
@@ -88,12 +109,15 @@ impl Secrets {
     /// # Errors
     /// See [`SecretError`]; an empty secret is an error too.
     pub async fn read(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
+        if let SecretRef::Vault { .. } = reference {
+            return Ok(self.read_vault(reference).await?.0);
+        }
         let (secrets, reference) = (self.clone(), reference.clone());
         let ending = SecretError::Ending(reference.clone());
         tokio::task::spawn_blocking(move || secrets.read_blocking(&reference)).await.unwrap_or(Err(ending))
     }
 
-    /// Reads one secret where waiting is fine: at start-up.
+    /// Reads one secret where waiting is fine: at start-up, and when a changed configuration is taken up.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -106,20 +130,64 @@ impl Secrets {
                 std::env::var(name).map_err(|_| SecretError::NotSet(name.clone()))?.into_bytes()
             }
             SecretRef::Exec(command) => self.run(command)?,
-            SecretRef::Vault { .. } => return Err(SecretError::Unsupported(reference.clone())),
+            SecretRef::Vault { .. } => return self.read_vault_blocking(reference),
         };
-        let secret = Secret::new(trimmed(bytes));
-        match secret.expose().len() {
-            0 => Err(SecretError::Empty(reference.clone())),
-            LARGEST.. => Err(SecretError::TooLarge(reference.clone())),
-            _ => Ok(secret),
+        whole(reference, Secret::new(bytes))
+    }
+
+    /// Whether one of these secrets is in Vault and has changed since it was last read. Those that nobody has read yet
+    /// are not.
+    pub async fn have_changed(&self, references: &[&SecretRef]) -> bool {
+        let Some(vault) = &self.vault else { return false };
+        let mut changed = false;
+        for reference in references.iter().filter(|reference| vault.has_seen(reference)) {
+            match self.read_vault(reference).await {
+                Ok((_, another)) => changed |= another,
+                Err(error) => {
+                    tracing::warn!(%error, "it is not known whether this secret has changed; it goes on as it was");
+                    if error.is_passing() {
+                        break;
+                    }
+                }
+            }
         }
+        changed
+    }
+
+    /// How long to wait before it is looked whether secrets in Vault have changed: around what is configured, so that
+    /// replicas do not ask all at once. `None` without a Vault.
+    #[must_use]
+    pub fn look_again_after(&self) -> Option<Duration> {
+        self.vault.as_ref().map(|vault| around(vault.refresh()))
     }
 
     /// The folder that relative references start from.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Reads a secret from Vault, and tells whether it is another than the time before.
+    async fn read_vault(&self, reference: &SecretRef) -> Result<(Secret, bool), SecretError> {
+        let (Some(vault), SecretRef::Vault { mount, path, field }) = (&self.vault, reference) else {
+            return Err(SecretError::NoVault(reference.clone()));
+        };
+        let failed = |problem| SecretError::Vault { reference: reference.clone(), problem };
+        let secret = Box::pin(vault.read(&Place { mount, path, field })).await.map_err(failed)?;
+        let secret = whole(reference, secret)?;
+        let changed = vault.note(reference, &secret);
+        Ok((secret, changed))
+    }
+
+    /// Waits for Vault on a thread of its own, since this one may be driving a runtime.
+    fn read_vault_blocking(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
+        let ending = || SecretError::Ending(reference.clone());
+        let read = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map_err(|_| ending())?.block_on(self.read_vault(reference))
+        };
+        let read = std::thread::scope(|scope| scope.spawn(read).join()).unwrap_or_else(|_| Err(ending()));
+        read.map(|(secret, _)| secret)
     }
 
     fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
@@ -176,14 +244,14 @@ fn bounded(source: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
-    if bytes.last() == Some(&b'\n') {
-        bytes.pop();
-        if bytes.last() == Some(&b'\r') {
-            bytes.pop();
-        }
+/// A secret without the line ending after it, when it is one.
+fn whole(reference: &SecretRef, secret: Secret) -> Result<Secret, SecretError> {
+    let secret = secret.trimmed();
+    match secret.expose().len() {
+        0 => Err(SecretError::Empty(reference.clone())),
+        LARGEST.. => Err(SecretError::TooLarge(reference.clone())),
+        _ => Ok(secret),
     }
-    bytes
 }
 
 #[cfg(unix)]

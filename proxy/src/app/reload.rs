@@ -62,6 +62,9 @@ impl App {
         if config.telemetry != before.config.telemetry {
             warn!("a changed `telemetry` is taken up at the next start");
         }
+        if config.vault != before.config.vault {
+            warn!("a changed `vault` is taken up at the next start");
+        }
         let standing = before.standing().clone();
         let next = Snapshot::new(Arc::new(config), before.schemas().clone(), standing, Timestamp::now());
         service.upstream.replace(orgs);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use forcefield_credentials::Secrets;
 use forcefield_policy::decision::Permit;
 use forcefield_policy::schema::Schema;
 use http_body_util::{BodyExt, Limited};
@@ -17,12 +18,14 @@ use tracing::{info, warn};
 use super::{App, root_of, today};
 use crate::live::Member;
 use crate::schemas::{Loading, SchemaError};
+use crate::service::Service;
 
 impl App {
     /// Runs until the process ends.
     pub(super) async fn tasks(mut self) {
         let (changed, mut changes) = mpsc::channel(1);
-        let _watcher = self.watch(changed);
+        let _watcher = self.watch(changed.clone());
+        let mut looking = Box::pin(look_into_vault(self.secrets.clone(), Arc::clone(&self.service), changed));
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
         Box::pin(self.first_schemas()).await;
         self.described.send_replace(true);
@@ -42,6 +45,7 @@ impl App {
                     while changes.try_recv().is_ok() {}
                     let _ = self.reload();
                 }
+                () = &mut looking => {}
                 Some(org) = self.strange.recv() => {
                     if self.is_older_than(&org, AGAIN) {
                         self.load_schema(&org).await;
@@ -177,6 +181,19 @@ impl App {
         });
         watched.map_err(|error| warn!(%error, "the configuration's folder is not watched; use SIGHUP")).ok()
     }
+}
+
+/// Tells when a secret of the configuration changes in Vault: what a watcher is for files.
+async fn look_into_vault(secrets: Secrets, service: Arc<Service>, changed: mpsc::Sender<()>) {
+    while let Some(pause) = secrets.look_again_after() {
+        tokio::time::sleep(pause).await;
+        let config = Arc::clone(&service.live.load().config);
+        if Box::pin(secrets.have_changed(&config.secrets())).await {
+            info!("a secret in Vault has changed");
+            let _ = changed.try_send(());
+        }
+    }
+    std::future::pending().await
 }
 
 /// How often state is looked after.

@@ -32,7 +32,7 @@ fn a_missing_empty_or_huge_secret_is_an_error_that_names_the_reference() {
     for reference in ["file:missing", "file:empty", "file:huge", "env:FORCEFIELD_NO_SUCH_VARIABLE"] {
         assert!(read(&secrets, reference).unwrap_err().contains(reference), "{reference}");
     }
-    assert!(read(&secrets, "vault:secret/billing#key").unwrap_err().contains("Vault is not supported"));
+    assert!(read(&secrets, "vault:secret/billing#key").unwrap_err().contains("has no `vault`"));
 }
 
 #[test]

@@ -4,12 +4,12 @@
 mod org;
 mod rotating;
 mod sending;
+mod vault;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use forcefield_config::config::Credential;
-use forcefield_credentials::{Credentials, CredentialsError, Fetch, Problem, Secret, Secrets};
+use forcefield_credentials::{Credentials, Fetch, Problem, Secret};
 use org::{Login, Next, ORG, before, client_credentials, config, name, refresh_token};
 
 const IDENTITY: &str = "billing-sync";
@@ -240,19 +240,6 @@ async fn a_changed_configuration_keeps_the_tokens_of_what_it_leaves_alone() {
     without.identities.clear();
     let error = other.next(&without).unwrap().token(&name(IDENTITY)).await.unwrap_err();
     assert_eq!(error.to_string(), "`billing-sync` has no credential");
-}
-
-#[test]
-fn a_source_that_cannot_be_read_is_an_error_when_the_configuration_is_loaded() {
-    let fetch: Arc<dyn Fetch> = Arc::new(Login::default());
-    let vault = Credential::ClientCredentials {
-        client_id: "file:id".parse().unwrap(),
-        client_secret: "vault:secret/billing#secret".parse().unwrap(),
-    };
-    let config = config("/nowhere".as_ref(), vault);
-    let error = Credentials::new(&config, Secrets::new("/nowhere".as_ref()), fetch).unwrap_err();
-    assert!(matches!(error, CredentialsError::Unsupported { .. }));
-    assert!(error.to_string().contains("`vault:secret/billing#secret` cannot be read"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -122,6 +122,7 @@ pub(crate) fn config(root: &Path, credential: Credential) -> Config {
             connect: None,
         },
         certificates: Vec::new(),
+        vault: None,
         state: State::Embedded("state".into()),
         audit: Audit { path: "audit".into(), key: None, when_full: WhenFull::Block },
         orgs: [("production".into(), org)].into(),

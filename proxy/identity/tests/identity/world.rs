@@ -217,6 +217,7 @@ fn config() -> Config {
             connect: None,
         },
         certificates: Vec::new(),
+        vault: None,
         state: State::Embedded("state".into()),
         audit: Audit { path: "audit".into(), key: None, when_full: WhenFull::Block },
         orgs: [
