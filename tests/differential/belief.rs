@@ -132,7 +132,7 @@ fn writes_records(verb: Verb) -> bool {
 }
 
 /// The org names what several objects have in common after a virtual object; describe lists the objects themselves.
-fn is_common(touch: &Touch) -> bool {
+pub(crate) fn is_common(touch: &Touch) -> bool {
     touch.object == "Name" && touch.verb == forcefield_emulator::Verb::Read
 }
 

@@ -13,7 +13,7 @@ use forcefield_tests::{Builder, Client, Proxy};
 use serde_json::Value as Json;
 
 use crate::ask::Ask;
-use crate::belief::{Belief, granted};
+use crate::belief::{Belief, granted, is_common};
 use crate::holding::Holding;
 use crate::laws::conditions;
 use crate::random::Random;
@@ -129,7 +129,7 @@ fn broken(sent: &Sent, caller: &Caller, record: Option<&Json>, schema: &Schema) 
         let resources = record["resources"].as_array().map(Vec::as_slice).unwrap_or_default();
         let on_record = |object: &str| resources.iter().any(|one| one["name"] == object);
         // What several objects have in common, and what a merge takes along, is on record as those objects.
-        let is_itself = schema.look_up(&touch.object).is_some();
+        let is_itself = !is_common(touch) && schema.look_up(&touch.object).is_some();
         if is_itself && !on_record(&touch.object) && !resources.iter().any(|one| merges(one, record)) {
             broken.push(told(format!("did `{touch}`, which is not on record: {resources:?}")));
         }
