@@ -25,12 +25,12 @@ pub(crate) struct Watched {
 
 impl Watched {
     /// An exchange of a member. Where refusals are not carried out yet, nor are restraints: what its grants lack is being
-    /// found out.
+    /// found out. Nor are they while a break-glass grant lets it do what it never did.
     pub(crate) fn of(member: &Member) -> Self {
-        let rules = match member.grants.enforcement() {
-            Enforcement::Enforce => member.identity.signals,
-            Enforcement::Observe => member.identity.signals.only_recording(),
-        };
+        let is_tried_out = member.grants.enforcement() == Enforcement::Observe;
+        let rules = &member.identity.signals;
+        let only_recording = is_tried_out || !member.break_glass.is_empty();
+        let rules = if only_recording { rules.only_recording() } else { *rules };
         let placed = !member.identity.networks.is_empty();
         Self { rules, placed, looks: Looks::default(), fetches: None }
     }
