@@ -78,6 +78,10 @@ async fn the_third_look_of_a_new_sort_quarantines_and_a_restore_begins_afresh() 
 
     let finding = &findings(&proxy, "reconnaissance").await[0];
     assert_eq!(finding["unmapped"]["level"], "quarantine");
+    let day = chief.get("/v1/identities/drift/day").await.unwrap().json();
+    let told = |told: &Value| (told["rule"].clone(), told["level"].clone());
+    let told: Vec<_> = day["findings"].as_array().unwrap().iter().map(told).collect();
+    assert!(told.contains(&(json!("reconnaissance"), json!("quarantine"))), "{day}");
     assert_eq!(finding["resources"][0]["name"], "drift");
     let decisions: Vec<&str> = finding["evidences"]
         .as_array()

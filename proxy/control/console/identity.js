@@ -1,7 +1,7 @@
 // One integration: what holds on it, what it spends, its day, what it was refused, what it has open.
 
 import { el, find, isBusy, say } from "./dom.js";
-import { bytes, count, granted, rate, restraint } from "./format.js";
+import { bytes, count, granted, rate, restraint, time } from "./format.js";
 import { columns } from "./chart.js";
 import { live, pace } from "./live.js";
 import { get, may } from "./session.js";
@@ -80,6 +80,11 @@ function once(id, key, make) {
   find(id).replaceChildren(make());
 }
 
+function finding(one) {
+  return el("li", { class: one.level === "record" ? "granted" : one.level },
+    time(one.at, live.at), " ", el("strong", {}, one.rule), ` (${one.level}): ${one.text}`);
+}
+
 async function load() {
   const asked = name;
   try {
@@ -103,5 +108,6 @@ function paint() {
   if (day.cut) parts.push("only the first part of the day: it was too long to be read whole");
   picture.replaceChildren(
     el("p", { class: "quiet" }, parts.join("; ")),
+    day.findings.length ? el("ul", { class: "restraints", "aria-label": "What signals found" }, day.findings.map(finding)) : "",
     nothing ? el("p", { class: "empty" }, "Nothing was read or refused on this day.") : columns(day, series, width));
 }

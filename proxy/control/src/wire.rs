@@ -269,8 +269,23 @@ pub struct Day {
     pub objects: Vec<Series>,
     /// Rows by door, the most first.
     pub doors: Vec<Series>,
+    /// What signals found, oldest first, up to a hundred.
+    pub findings: Vec<Finding>,
     /// Whether the record was too long to be read whole.
     pub cut: bool,
+}
+
+/// What a signal found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// When.
+    pub at: Timestamp,
+    /// The signal's rule.
+    pub rule: String,
+    /// What it did: `record`, `throttle` or `quarantine`.
+    pub level: String,
+    /// What it saw.
+    pub text: String,
 }
 
 /// Rows over a day.

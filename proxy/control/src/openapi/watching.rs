@@ -20,14 +20,18 @@ pub(super) fn schemas() -> Map<String, Value> {
             ("proposals", list("Proposal")),
         ], &[]),
         "Refusal": object(&[
-            ("at", moment), ("decision", text.clone()), ("identity", maybe(&text)), ("source", text.clone()),
+            ("at", moment.clone()), ("decision", text.clone()), ("identity", maybe(&text)), ("source", text.clone()),
             ("method", text.clone()), ("path", text.clone()), ("objects", texts.clone()), ("outcome", text.clone()),
             ("rule", text.clone()), ("reason", text.clone()), ("status", number.clone()),
         ], &[]),
         "Day": object(&[
             ("identity", text.clone()), ("date", json!({ "type": "string", "format": "date" })),
             ("minutes", number.clone()), ("exchanges", number.clone()), ("rows", number.clone()), ("bytes", number.clone()),
-            ("refused", numbers.clone()), ("objects", list("Series")), ("doors", list("Series")), ("cut", truth.clone()),
+            ("refused", numbers.clone()), ("objects", list("Series")), ("doors", list("Series")),
+            ("findings", list("Finding")), ("cut", truth.clone()),
+        ], &[]),
+        "Finding": object(&[
+            ("at", moment.clone()), ("rule", text.clone()), ("level", text.clone()), ("text", text.clone()),
         ], &[]),
         "Series": object(&[("name", text.clone()), ("rows", numbers)], &[]),
     });
@@ -77,11 +81,15 @@ mod tests {
             refused: vec![0],
             objects: vec![series.clone()],
             doors: vec![],
+            findings: vec![],
             cut: false,
         };
+        let finding =
+            wire::Finding { at, rule: "silence".into(), level: "record".into(), text: "nothing".into() };
         let schemas = schemas();
         for (name, written) in [
             ("Day", json!(day)),
+            ("Finding", json!(finding)),
             ("Series", json!(series)),
             ("Refusal", json!(refusal)),
             ("Tick", json!(tick)),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use forcefield_audit::{Filter, Seen, query_some};
-use forcefield_control::wire::{Day, Series};
+use forcefield_control::wire::{Day, Finding, Series};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -29,10 +29,17 @@ pub(super) fn read(folder: &Path, identity: &str, date: Date) -> io::Result<Day>
         ..Filter::default()
     };
     let (mut objects, mut doors, mut refused) = (Rows::default(), Rows::default(), [0; SLOTS]);
-    let (mut exchanges, mut rows, mut bytes) = (0, 0_u64, 0_u64);
+    let (mut exchanges, mut rows, mut bytes, mut findings) = (0, 0_u64, 0_u64, Vec::new());
     let (_, cut) = query_some(folder, &filter, MOST_LINES, |seen| {
         // A responder may have the name of an integration.
         if seen.door == CONTROL {
+            return;
+        }
+        if seen.door == SIGNAL {
+            if findings.len() < MOST_FINDINGS {
+                let text = seen.reason.unwrap_or_default();
+                findings.push(Finding { at: seen.time, rule: seen.operation, level: seen.outcome, text });
+            }
             return;
         }
         let slot = seen.time.duration_since(from).as_secs() / (60 * i64::from(MINUTES));
@@ -58,6 +65,7 @@ pub(super) fn read(folder: &Path, identity: &str, date: Date) -> io::Result<Day>
         refused: refused.to_vec(),
         objects: objects.series(),
         doors: doors.series(),
+        findings,
         cut,
     })
 }
@@ -107,5 +115,8 @@ const MOST_NAMES: usize = 64;
 const OTHERS: &str = "others";
 /// Objects that a name names.
 const SEVERAL: usize = 3;
+/// The door of what signals found, and how many of that are told.
+const SIGNAL: &str = "signal";
+const MOST_FINDINGS: usize = 100;
 /// The door of records of the control plane itself.
 const CONTROL: &str = "control";
