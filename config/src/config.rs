@@ -115,6 +115,8 @@ pub enum State {
         url: String,
         /// Its password.
         password: Option<SecretRef>,
+        /// The CAs of its certificate; public ones when absent.
+        ca: Option<SecretRef>,
         /// The folder.
         path: PathBuf,
     },

@@ -120,6 +120,8 @@ record! {
         redis: Option<At<RedisUrl>>,
         /// Its password.
         password: Option<At<SecretRef>>,
+        /// The CAs of its certificate with `rediss://`, PEM; public ones when absent.
+        ca: Option<At<SecretRef>>,
     }
 }
 

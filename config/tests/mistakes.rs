@@ -586,6 +586,11 @@ fn sections_of_the_main_file_are_checked() {
     );
     main_file(
         "orgs:",
+        "state: { redis: \"redis://cache\", ca: file:p }\norgs:",
+        "main.yaml:4:38: `ca` is of no use without TLS; write `rediss://`, or remove it",
+    );
+    main_file(
+        "orgs:",
         "state: { redis: \"redis://:pw@cache\" }\norgs:",
         "main.yaml:4:17: a user name or password stands in this URL; write `redis://` (`rediss://` with TLS), a host, and perhaps a port and a database: `redis://cache:6379`; a password goes to `password` as a reference",
     );

@@ -11,12 +11,16 @@ use http_body::{Body, Frame, SizeHint};
 use thiserror::Error;
 
 use forcefield_audit::Outcome;
+use forcefield_limits::Round;
 
 use crate::exchange::{Exchange, Unrecorded};
 use crate::presence::Presence;
 
 /// What an answer's pieces go through.
 pub trait Pass: Send {
+    /// What a piece waits for before it is taken: more of a budget that several replicas share.
+    fn short(&self, piece: &Bytes) -> Option<Round>;
+
     /// What goes on of a piece, and what must be done before it does.
     ///
     /// # Errors
@@ -34,6 +38,10 @@ pub trait Pass: Send {
 pub struct AsItIs;
 
 impl Pass for AsItIs {
+    fn short(&self, _: &Bytes) -> Option<Round> {
+        None
+    }
+
     fn piece(&mut self, piece: Bytes, _: &mut Exchange) -> Result<Passed, Stop> {
         Ok(Passed { piece, first: None, last: None })
     }
@@ -89,6 +97,8 @@ pub struct AnswerBody<B> {
     source: Option<B>,
     pass: Box<dyn Pass>,
     held: Option<Bytes>,
+    /// A piece that waits to be counted.
+    short: Option<(Round, Bytes)>,
     waiting: Option<(Waiting, Bytes)>,
     exchange: Option<Exchange>,
     recording: Option<Recording>,
@@ -113,6 +123,7 @@ impl<B> AnswerBody<B> {
             source,
             pass,
             held: None,
+            short: None,
             waiting: None,
             exchange,
             recording: None,
@@ -167,6 +178,7 @@ impl<B> AnswerBody<B> {
     /// Cuts the answer where it stands: what is held does not go out.
     fn kill(&mut self) {
         self.waiting = None;
+        self.short = None;
         let held = self.held.take().map_or(0, |held| held.len() as u64);
         if let Some(exchange) = &mut self.exchange {
             exchange.note(|record| record.bytes = record.bytes.saturating_sub(held));
@@ -233,20 +245,40 @@ where
         }
     }
 
+    /// Waits for what a piece needs before it is counted; gives the piece that may go on then.
+    fn poll_short(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some((round, _)) = &mut self.short else { return Poll::Ready(None) };
+        ready!(round.as_mut().poll(cx));
+        let piece = self.short.take().map(|(_, piece)| piece);
+        Poll::Ready(piece.and_then(|piece| self.pass_on(piece)))
+    }
+
+    /// Takes a piece through; gives the one that may go on now.
+    fn pass_on(&mut self, piece: Bytes) -> Option<Bytes> {
+        match self.pass.piece(piece, self.exchange.as_mut()?) {
+            Ok(Passed { piece, first, last }) => {
+                self.last = last;
+                match first {
+                    Some(first) => self.waiting = Some((first, piece)),
+                    None => return self.went(piece),
+                }
+            }
+            Err(stop) => self.cut(stop),
+        }
+        None
+    }
+
     /// Takes the next event of the source; gives the piece that may go on now.
     fn advance<E>(&mut self, event: Option<Result<Frame<Bytes>, E>>) -> Option<Bytes> {
         let exchange = self.exchange.as_mut()?;
         match event {
-            Some(Ok(frame)) => match self.pass.piece(frame.into_data().ok()?, exchange) {
-                Ok(Passed { piece, first, last }) => {
-                    self.last = last;
-                    match first {
-                        Some(first) => self.waiting = Some((first, piece)),
-                        None => return self.went(piece),
-                    }
+            Some(Ok(frame)) => {
+                let piece = frame.into_data().ok()?;
+                match self.pass.short(&piece) {
+                    Some(round) => self.short = Some((round, piece)),
+                    None => return self.pass_on(piece),
                 }
-                Err(stop) => self.cut(stop),
-            },
+            }
             Some(Err(_)) => {
                 self.broken = Some(BrokenOff::Upstream);
                 self.ended_early(Outcome::Failed, "upstream", "salesforce broke off its answer".to_owned());
@@ -291,6 +323,9 @@ where
             if this.presence.as_mut().is_some_and(|presence| presence.poll_cut(cx).is_ready()) {
                 this.kill();
                 continue;
+            }
+            if let Some(before) = ready!(this.poll_short(cx)) {
+                return Poll::Ready(Some(Ok(Frame::data(before))));
             }
             if let Some(before) = ready!(this.poll_waiting(cx)) {
                 return Poll::Ready(Some(Ok(Frame::data(before))));

@@ -33,6 +33,7 @@ use crate::intake::Intake;
 use crate::issuers::Issuers;
 use crate::live::{Live, Schemas, Snapshot, Standing};
 use crate::process::{AtEnd, Background, Ending, Listening, Process};
+use crate::replicas::Replicas;
 use crate::rooms::Rooms;
 use crate::schemas::SchemaStore;
 use crate::service::Service;
@@ -87,18 +88,16 @@ impl App {
         let secrets = secrets(&config);
         let state = state_folder(&config);
         std::fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
-        let sessions = Arc::new(Sessions::open(&state, Timestamp::now()).context("opening the sessions")?);
+        let Durable { replicas, sessions, limits, restraints, signals } =
+            Durable::open(&config, &secrets, &state)?;
         let keys = Arc::new(IssuerKeys::default());
         read_issuers(&config, &secrets, &keys)?;
         let upstream = Arc::new(Upstream::new(origins(&config, &secrets)?, Rules::from(&config.timeouts)));
         let fetch: Arc<dyn forcefield_credentials::Fetch> = Arc::clone(&upstream) as _;
         let credentials = Credentials::new(&config, secrets.clone(), fetch)?;
-        let limits =
-            Limits::open(&state, &config.identities, Clock::system()).context("opening the state")?;
         let key = config.audit.key.as_ref().map(|key| read(&secrets, key)).transpose()?;
         let percent = config.telemetry.as_ref().and_then(|telemetry| telemetry.traces);
         let (tracer, traces) = percent.map(Tracer::new).unzip();
-        let (restraints, signals) = watch_over(&config, &state)?;
         let rooms = Arc::new(Rooms::open(&config, key.as_ref(), Telemetry::new(tracer), signals)?);
         let trust = Arc::new(Trust::new(tls(&config, &config.listen.proxy, &secrets)?));
         let store = SchemaStore::open(&state).context("opening the stored schemas")?;
@@ -120,11 +119,13 @@ impl App {
             logging_in: Semaphore::new(LOGINS),
             strange: tell,
             restraints,
+            replicas,
             presences: Arc::default(),
             throttling: Mutex::default(),
         };
         service.follow_throttles();
         let service = service.shown();
+        Replicas::keep(&service);
         let (wish, reloads) = mpsc::channel(4);
         let control = Control::new(&service, &secrets, wish)?;
         let front = Arc::new(Front::new(trust, timeouts));
@@ -346,20 +347,60 @@ impl Running {
 
 /// Refuses what a configuration may ask for and this build does not do yet.
 fn supported(config: &Config) -> Result<()> {
-    if matches!(config.state, State::Redis { .. }) {
+    let rotates = |identity: &&forcefield_config::config::Identity| {
+        matches!(identity.credential, forcefield_config::config::Credential::RefreshToken { .. })
+    };
+    if let (State::Redis { .. }, Some(identity)) = (&config.state, config.identities.values().find(rotates)) {
         anyhow::bail!(
-            "`state.redis` is not supported yet: several replicas cannot share state; write `path` alone"
+            "identity `{}`: a `refresh_token` that the org rotates cannot be shared by several replicas yet; use \
+             `jwt_bearer` or `client_credentials`, or one replica without `state.redis`",
+            identity.name
         );
     }
     Ok(())
 }
 
-/// What is in force on integrations, and the rules that put on more.
-fn watch_over(config: &Config, state: &Path) -> Result<(Arc<Restraints>, Signals)> {
-    let restraints = Restraints::open(state).context("opening what responders have put on integrations")?;
-    let restraints = Arc::new(restraints);
-    let signals = Signals::open(config, state, Arc::clone(&restraints));
-    Ok((restraints, signals.context("opening the histories of integrations")?))
+/// The state that outlives the process, and the other replicas that share it.
+struct Durable {
+    replicas: Option<Arc<Replicas>>,
+    sessions: Arc<Sessions>,
+    limits: Limits,
+    restraints: Arc<Restraints>,
+    /// The rules that put on more restraints.
+    signals: Signals,
+}
+
+impl Durable {
+    fn open(config: &Config, secrets: &Secrets, state: &Path) -> Result<Self> {
+        let mut sessions = Sessions::open(state, Timestamp::now()).context("opening the sessions")?;
+        let mut restraints =
+            Restraints::open(state).context("opening what responders have put on integrations")?;
+        let mut store = None;
+        let replicas = Self::replicas(config, secrets, state)?;
+        if let Some(replicas) = &replicas {
+            sessions = sessions.shared(Arc::clone(replicas) as _);
+            restraints = restraints.relayed(Arc::clone(replicas) as _);
+            store = Some(Arc::clone(replicas) as _);
+        }
+        let limits = Limits::open(state, &config.identities, Clock::system(), store);
+        let restraints = Arc::new(restraints);
+        let signals = Signals::open(config, state, Arc::clone(&restraints));
+        Ok(Self {
+            replicas,
+            sessions: Arc::new(sessions),
+            limits: limits.context("opening the state")?,
+            restraints,
+            signals: signals.context("opening the histories of integrations")?,
+        })
+    }
+
+    /// The connection to the other replicas, where the configuration has several.
+    fn replicas(config: &Config, secrets: &Secrets, state: &Path) -> Result<Option<Arc<Replicas>>> {
+        let State::Redis { url, password, ca, .. } = &config.state else { return Ok(None) };
+        let password = password.as_ref().map(|password| read(secrets, password)).transpose()?;
+        let ca = ca.as_ref().map(|ca| read(secrets, ca)).transpose()?;
+        Replicas::new(url, (password.as_ref(), ca.as_ref()), state).map(Some)
+    }
 }
 
 /// The folder of this replica's state.

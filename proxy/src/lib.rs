@@ -15,6 +15,7 @@ pub mod live;
 mod passing;
 pub mod presence;
 pub mod process;
+pub mod replicas;
 pub mod reply;
 pub mod rooms;
 pub mod schemas;

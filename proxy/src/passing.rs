@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use forcefield_credentials::Blotter;
-use forcefield_limits::{Counted, HandleScanner, Issued, Lease, Ledger, RowCounter};
+use forcefield_limits::{Counted, HandleScanner, Issued, Lease, Ledger, Round, RowCounter};
 use forcefield_policy::names::IdentityName;
 use forcefield_policy::request::Origin;
 
@@ -41,6 +41,10 @@ pub(crate) struct Issues {
 }
 
 impl Pass for Passing {
+    fn short(&self, piece: &Bytes) -> Option<Round> {
+        self.lease.short(piece.len() as u64, || self.counter.clone().feed(piece))
+    }
+
     fn piece(&mut self, piece: Bytes, exchange: &mut Exchange) -> Result<Passed, Stop> {
         if let Some(watch) = &mut self.watch {
             watch.check().map_err(|refusal| Stop::Elsewhere(refusal.to_string()))?;

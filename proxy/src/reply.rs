@@ -121,7 +121,9 @@ impl Refusal {
                     StatusCode::TOO_MANY_REQUESTS
                 }
                 Exceeded::Spent(_) | Exceeded::Share { .. } => StatusCode::FORBIDDEN,
-                Exceeded::Unknown | Exceeded::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+                Exceeded::Unknown | Exceeded::CutOff | Exceeded::Unavailable => {
+                    StatusCode::SERVICE_UNAVAILABLE
+                }
             },
             Self::Intake(IntakeError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Intake(IntakeError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
@@ -144,7 +146,9 @@ impl Refusal {
             | Self::Denied(..)
             | Self::Quarantined(..)
             | Self::Killed(_) => "INSUFFICIENT_ACCESS",
-            Self::Exceeded(_, Exceeded::Unknown | Exceeded::Unavailable) => "SERVER_UNAVAILABLE",
+            Self::Exceeded(_, Exceeded::Unknown | Exceeded::CutOff | Exceeded::Unavailable) => {
+                "SERVER_UNAVAILABLE"
+            }
             Self::Exceeded(..) => "REQUEST_LIMIT_EXCEEDED",
             Self::Unclear(unclear) => match &unclear.place {
                 _ if matches!(unclear.kind, UnclearKind::Name(_)) => "INSUFFICIENT_ACCESS",

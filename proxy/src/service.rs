@@ -38,6 +38,7 @@ use crate::intake::{Intake, Taken};
 use crate::live::{Live, Member, Snapshot};
 use crate::passing::{Issues, Passing};
 use crate::presence::{Presence, Presences};
+use crate::replicas::Replicas;
 use crate::reply::{Form, Refusal, Rewriter, is_text, passes};
 use crate::rooms::Rooms;
 use crate::telemetry::{observed, timing::Step};
@@ -46,7 +47,7 @@ use arc_swap::ArcSwap;
 use destination::Export;
 pub(crate) use destination::Watch;
 use forcefield_credentials::{AccessToken, Credentials};
-use forcefield_identity::Logins;
+use forcefield_identity::{Logins, Sessions};
 use send::{OrgBody, Sent};
 
 /// Answers requests. One for the life of the process; what changes is behind [`Live`].
@@ -67,6 +68,8 @@ pub struct Service {
     pub rooms: Arc<Rooms>,
     /// What responders have put on integrations.
     pub restraints: Arc<Restraints>,
+    /// The other replicas, where there are any.
+    pub replicas: Option<Arc<Replicas>>,
     /// The exchanges under way.
     pub presences: Arc<Presences>,
     /// Held while limits are made to follow throttles.
@@ -146,6 +149,7 @@ impl Service {
                 Err(soap) => Some(soap),
             },
         };
+        self.learn_session(parts, soap.as_ref()).await;
         let (caller, member) = identify(&live, &peer, parts, soap.as_ref(), exchange)?; // who is calling
         let admitted = self.let_in(&member.identity.name)?; // has no responder stopped it
         if let Some(reply) = self.own_user(&live, &caller, (&peer, parts), exchange) {
@@ -160,7 +164,7 @@ impl Service {
         self.still_in(&member.identity.name)?; // did a signal stop it by this very request
         let export = Export::of(&peer, &member, &permit, &origins);
         export.as_ref().map_or(Ok(()), |export| export.check(&live))?; // exports go to named places only
-        let lease = self.limits.admit(&member.identity.name, &permit, &origins); // has it budget left
+        let lease = self.limits.admit_soon(&member.identity.name, &permit, &origins).await; // has it budget left
         let lease = lease.map_err(|exceeded| Refusal::Exceeded(member.identity.name.clone(), exceeded))?;
         let whose = (exchange.id(), &member.identity.name);
         let mut presence = self.presences.enter(whose, &permit, &arrival.peer, admitted);
@@ -191,8 +195,42 @@ impl Service {
         service
     }
 
+    /// The tokens that were handed out.
+    #[must_use]
+    pub fn sessions(&self) -> Arc<Sessions> {
+        Arc::clone(&self.live.load().standing().sessions)
+    }
+
+    /// Learns of a session that another replica gave out. Nothing is said when it cannot: it is unknown then.
+    async fn learn_session(&self, parts: &Parts, soap: Option<&SoapBody>) {
+        if self.replicas.is_none() {
+            return;
+        }
+        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let carriers = Carriers {
+            authorization: text(AUTHORIZATION),
+            x_sfdc_session: text(HeaderName::from_static("x-sfdc-session")),
+            soap_session: soap.and_then(SoapBody::session),
+            oauth_token: None,
+        };
+        let sessions = self.sessions();
+        let unknown: Vec<String> =
+            carriers.to_learn().filter(|token| sessions.may_learn(token)).map(str::to_owned).collect();
+        if !unknown.is_empty() {
+            // The store may be out of reach, which every request that needs it finds out by itself.
+            let _ = tokio::task::spawn_blocking(move || {
+                unknown.iter().try_for_each(|token| sessions.learn(token))
+            })
+            .await;
+        }
+    }
+
     /// Writes down what is only in memory, before the process ends.
-    pub fn flush(&self) {
+    pub fn flush(self: &Arc<Self>) {
+        if let Some(replicas) = &self.replicas {
+            let service = Arc::clone(self);
+            replicas.finish(async move { service.limits.leave().await });
+        }
         if let Err(error) = self.limits.flush() {
             tracing::error!(%error, "what was spent cannot be written down");
         }

@@ -19,6 +19,7 @@ mod reach;
 mod records;
 mod refusals;
 mod renewal;
+mod replicas;
 mod sdk;
 mod signals;
 mod stopped;

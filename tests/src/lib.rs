@@ -7,6 +7,7 @@ pub mod client;
 pub mod collector;
 pub mod pki;
 pub mod proxy;
+pub mod redis;
 pub mod sdk;
 mod watch;
 
@@ -18,6 +19,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 pub use client::{Client, Download, Reply};
 pub use collector::{Collector, Exported};
 pub use proxy::{APP_SECRET, Builder, Proxy, SECRET};
+pub use redis::Redis;
 
 /// The hash of [`SECRET`], made once in a test run.
 pub fn secret_hash() -> &'static str {

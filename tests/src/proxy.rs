@@ -25,13 +25,14 @@ pub const APP_SECRET: &str = "OrgSecretStays.Hid.app";
 /// What will be started.
 pub struct Builder {
     folder: TempDir,
-    authority: Authority,
+    authority: Arc<Authority>,
     salesforce: Salesforce,
     identities: Vec<(String, String)>,
     sections: String,
     listen: String,
     reach: String,
     orgs: String,
+    state: String,
     binary: PathBuf,
     watch: Watch,
 }
@@ -45,7 +46,7 @@ struct Salesforce {
 /// A running Forcefield. It is ended when the handle goes out of scope; the test fails if it has emitted a secret.
 pub struct Proxy {
     folder: TempDir,
-    authority: Authority,
+    authority: Arc<Authority>,
     child: Option<Child>,
     watch: Arc<Watch>,
     output: PathBuf,
@@ -78,13 +79,14 @@ impl Builder {
         };
         Ok(Self {
             folder,
-            authority: Authority::new("Forcefield test CA")?,
+            authority: Arc::new(Authority::new("Forcefield test CA")?),
             salesforce,
             identities: Vec::new(),
             sections: String::new(),
             listen: String::new(),
             reach: String::new(),
             orgs: String::new(),
+            state: "path: state/".to_owned(),
             binary: binary.into(),
             watch: Watch::new(&private)?,
         })
@@ -189,6 +191,13 @@ impl Builder {
         self
     }
 
+    /// Shares its state with other replicas over a Redis.
+    #[must_use]
+    pub fn shared(mut self, redis: &str) -> Self {
+        self.state = format!("path: state/, redis: \"{redis}\"");
+        self
+    }
+
     /// Writes a file into the configuration's folder.
     ///
     /// # Errors
@@ -214,6 +223,28 @@ impl Builder {
     /// # Errors
     /// When it does not listen within some seconds; the error holds what it wrote.
     pub async fn start(self) -> Result<Proxy> {
+        self.write_all()?;
+        Proxy::launch(self.folder, self.authority, self.binary, Arc::new(self.watch)).await
+    }
+
+    /// Starts several replicas of the same configuration, each with a folder of its own.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_replicas(self, count: usize) -> Result<Vec<Proxy>> {
+        self.write_all()?;
+        let (mut replicas, watch) = (Vec::with_capacity(count), Arc::new(self.watch));
+        for _ in 1..count {
+            let folder = TempDir::new()?;
+            copy(self.folder.path(), folder.path())?;
+            let (authority, watch) = (Arc::clone(&self.authority), Arc::clone(&watch));
+            replicas.push(Proxy::launch(folder, authority, self.binary.clone(), watch).await?);
+        }
+        replicas.push(Proxy::launch(self.folder, self.authority, self.binary, watch).await?);
+        Ok(replicas)
+    }
+
+    fn write_all(&self) -> Result<()> {
         let root = self.folder.path();
         let server = self.authority.server(&["localhost", "127.0.0.1"])?;
         std::fs::create_dir_all(root.join("tls"))?;
@@ -225,17 +256,17 @@ impl Builder {
         for (name, text) in &self.identities {
             std::fs::write(root.join("identities").join(format!("{name}.yaml")), text)?;
         }
-        Proxy::launch(self.folder, self.authority, self.binary, Arc::new(self.watch)).await
+        Ok(())
     }
 
     fn main_file(&self) -> String {
         let Salesforce { url, org_id, .. } = &self.salesforce;
-        let Self { sections, listen, reach, orgs, .. } = self;
+        let Self { sections, listen, reach, orgs, state, .. } = self;
         format!(
             "listen:
   proxy: {{ address: \"127.0.0.1:0\", tls: {{ certificate: file:tls/proxy.crt, key: file:tls/proxy.key, client_ca: file:tls/clients.pem }} }}
   metrics: {{ address: \"127.0.0.1:0\" }}
-{listen}state: {{ path: state/ }}
+{listen}state: {{ {state} }}
 audit: {{ path: audit/, when_full: block }}
 orgs:
   sample: {{ url: {{ url: \"{url}\", ca: file:tls/salesforce.pem{reach} }}, id: {org_id}, environment: sandbox, api_versions: \"50.0-68.0\" }}
@@ -248,7 +279,7 @@ orgs:
 impl Proxy {
     async fn launch(
         folder: TempDir,
-        authority: Authority,
+        authority: Arc<Authority>,
         binary: PathBuf,
         watch: Arc<Watch>,
     ) -> Result<Self> {
@@ -526,11 +557,8 @@ impl Proxy {
         if let Some(mut child) = self.child.take() {
             child.kill().await?;
         }
-        let (folder, authority, binary) = (
-            std::mem::replace(&mut self.folder, TempDir::new()?),
-            std::mem::replace(&mut self.authority, Authority::new("unused")?),
-            self.binary.clone(),
-        );
+        let folder = std::mem::replace(&mut self.folder, TempDir::new()?);
+        let (authority, binary) = (Arc::clone(&self.authority), self.binary.clone());
         Self::launch(folder, authority, binary, Arc::clone(&self.watch)).await
     }
 
@@ -556,6 +584,21 @@ impl Drop for Proxy {
         self.watch.files(self.folder.path());
         self.watch.verdict();
     }
+}
+
+/// Copies a folder of files and folders.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir(&to)?;
+            copy(&entry.path(), &to)?;
+        } else {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Starts the binary; what it writes goes to the end of a file, to its last byte.

@@ -125,22 +125,26 @@ fn certificates(raw: Vec<raw::NamedCertificate>, report: &mut Report<'_>) -> Opt
 
 fn state(raw: Option<Placed<raw::State>>, report: &mut Report<'_>) -> Option<State> {
     let Some(Placed { at, keys: raw }) = raw else { return Some(State::Embedded(STATE.into())) };
-    let (path, redis, password) = (raw.path?, raw.redis?, raw.password?);
-    if let (None, Some(password)) = (&redis, &password) {
-        report.error(
-            password.at,
-            "`password` belongs to `redis`, which is missing",
-            "write `redis` too, or remove it",
-        );
+    let (path, redis, password, ca) = (raw.path?, raw.redis?, raw.password?, raw.ca?);
+    for (key, of_redis) in [("password", &password), ("ca", &ca)] {
+        if let (None, Some(secret)) = (&redis, of_redis) {
+            let message = format!("`{key}` belongs to `redis`, which is missing");
+            report.error(secret.at, message, "write `redis` too, or remove it");
+        }
+    }
+    if let (Some(url), Some(ca)) = (&redis, &ca)
+        && !url.value.0.starts_with("rediss://")
+    {
+        report.error(ca.at, "`ca` is of no use without TLS", "write `rediss://`, or remove it");
     }
     if path.is_none() && redis.is_none() {
         report.error(at, "neither `path` nor `redis` is written", "write `path: state/`");
     }
     let path = path.map_or_else(|| STATE.into(), |path| path.value);
-    let password = password.map(|secret| secret.value);
+    let (password, ca) = (password.map(|secret| secret.value), ca.map(|secret| secret.value));
     Some(match redis {
         None => State::Embedded(path),
-        Some(url) => State::Redis { url: url.value.0, password, path },
+        Some(url) => State::Redis { url: url.value.0, password, ca, path },
     })
 }
 

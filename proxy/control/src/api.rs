@@ -364,7 +364,7 @@ impl Api {
             Err(error) => {
                 answer.changed = true;
                 answer.done.push("it holds from now on".to_owned());
-                answer.undone.push(format!("it cannot be written down and ends with this process: {error}"));
+                answer.undone.push(format!("it does not hold everywhere, or not after a restart: {error}"));
             }
         }
         if matches!(effect, Effect::Throttle { .. }) {

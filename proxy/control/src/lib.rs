@@ -24,7 +24,7 @@ pub mod wire;
 
 pub use api::{Answer, Api, Shown};
 pub use content::Content;
-pub use restraints::{Admitted, Effect, Quarantined, Restraint, Restraints};
+pub use restraints::{Admitted, Effect, Quarantined, Relay, Restraint, Restraints};
 pub use running::{AuditQuery, Call, Heard, Refusals, Running, Stopped, Unrecorded};
 pub use staff::{Proof, Responder, Staff, StaffError, TokenHash};
 pub use widenings::{Grant, GrantText, Widenings};

@@ -30,6 +30,17 @@ pub struct Restraints {
     in_force: ArcSwap<InForce>,
     changing: Mutex<()>,
     gates: Gates,
+    /// How the other replicas hear of changes, where there are any.
+    relay: Option<Arc<dyn Relay>>,
+}
+
+/// Tells other replicas what changed here.
+pub trait Relay: Send + Sync {
+    /// Tells a line of the journal to all replicas, this one included. Waits until the store that they share has it.
+    ///
+    /// # Errors
+    /// The store is out of reach.
+    fn tell(&self, line: &str) -> io::Result<()>;
 }
 
 /// By identity; an identity without any is not in it.
@@ -87,7 +98,53 @@ impl Restraints {
         let journal = Journal::open(state, "restraints")?;
         let events = journal.news(Event::read)?;
         let in_force = ArcSwap::from_pointee(fold(InForce::new(), events));
-        Ok(Self { journal, in_force, changing: Mutex::default(), gates: Gates::default() })
+        Ok(Self { journal, in_force, changing: Mutex::default(), gates: Gates::default(), relay: None })
+    }
+
+    /// The same restraints, told to other replicas.
+    #[must_use]
+    pub fn relayed(mut self, relay: Arc<dyn Relay>) -> Self {
+        self.relay = Some(relay);
+        self
+    }
+
+    /// Takes up a line that the replicas tell one another, this one's own included, so that all end with the same.
+    /// Gives what was killed by it, and whether anything changed.
+    ///
+    /// # Errors
+    /// It is no line of a journal, or holds here and could not be written down.
+    pub fn hear(&self, line: &str) -> io::Result<(Option<IdentityName>, bool)> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (event, change) = journal::read(line)?;
+        let killed = change.killed();
+        let before = self.in_force.load_full();
+        let known = match &change {
+            Change::PutOn(restraint) => is_known(&before, restraint),
+            Change::Lifted(identity) => !before.contains_key(identity),
+        };
+        if known {
+            return Ok((None, false));
+        }
+        let next = fold(InForce::clone(&before), [change]);
+        self.in_force.store(Arc::new(next));
+        if let Some(killed) = &killed {
+            self.gates.cut(killed);
+        }
+        self.journal.append(&event).map(|()| (killed, true))
+    }
+
+    /// What is in force, as lines for a store that has lost it.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn lines(&self) -> io::Result<Vec<String>> {
+        let in_force = self.in_force.load();
+        let lines = in_force.values().flatten().map(|restraint| Event::put_on(restraint).line());
+        lines.collect()
+    }
+
+    fn tell(&self, event: &Event) -> io::Result<()> {
+        self.relay.as_ref().map_or(Ok(()), |relay| relay.tell(&event.line()?))
     }
 
     /// Lets a request of an identity in, unless it is quarantined. What is let in hears of a later [`Self::cut`].
@@ -154,18 +211,20 @@ impl Restraints {
     /// Puts a restraint on. It holds when this returns; gives whether anything changed by it.
     ///
     /// # Errors
-    /// It holds here, but could not be written down: a restart would forget it.
+    /// It holds here, but could not be written down: a restart would forget it, or other replicas do not know it yet.
     pub fn put_on(&self, restraint: Restraint) -> io::Result<bool> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let in_force = self.in_force.load_full();
-        let known = in_force.get(&restraint.identity).map(Vec::as_slice).unwrap_or_default();
-        if known.iter().any(|known| known.by == restraint.by && known.covers(&restraint)) {
+        if is_known(&in_force, &restraint) {
             return Ok(false);
         }
         let event = Event::put_on(&restraint);
         let next = fold(InForce::clone(&in_force), [Change::PutOn(restraint)]);
         self.in_force.store(Arc::new(next));
-        self.journal.append(&event).map(|()| true)
+        let written = self.journal.append(&event);
+        drop(changing);
+        let told = self.tell(&event);
+        written.and(told).map(|()| true)
     }
 
     /// Lifts every restraint on an identity; gives those that were lifted.
@@ -173,9 +232,12 @@ impl Restraints {
     /// # Errors
     /// It could not be written down, and nothing is lifted.
     pub fn lift(&self, identity: &IdentityName, by: &str, now: Timestamp) -> io::Result<Vec<Restraint>> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let lifted = self.on(identity, now);
-        self.journal.append(&Event::lifted(identity, by, now))?;
+        let event = Event::lifted(identity, by, now);
+        // First the others: what is lifted here must not stay in force there.
+        self.tell(&event)?;
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.journal.append(&event)?;
         let in_force = self.in_force.load_full();
         let event = Change::Lifted(identity.clone());
         self.in_force.store(Arc::new(fold(InForce::clone(&in_force), [event])));
@@ -227,6 +289,12 @@ impl Change {
             Self::PutOn(_) | Self::Lifted(_) => None,
         }
     }
+}
+
+/// Whether a restraint adds nothing to what the same responder has put on.
+fn is_known(in_force: &InForce, restraint: &Restraint) -> bool {
+    let known = in_force.get(&restraint.identity).map(Vec::as_slice).unwrap_or_default();
+    known.iter().any(|known| known.by == restraint.by && known.covers(restraint))
 }
 
 fn fold(mut in_force: InForce, changes: impl IntoIterator<Item = Change>) -> InForce {

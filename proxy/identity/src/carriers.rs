@@ -21,6 +21,11 @@ pub struct Carriers<'a> {
 // === impl Carriers ===
 
 impl<'a> Carriers<'a> {
+    /// The tokens that the replicas may have to ask one another about.
+    pub fn to_learn(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.tokens().into_iter().flatten().flatten()
+    }
+
     /// All tokens there are.
     pub(crate) fn tokens(&self) -> Result<[Option<&'a str>; 4], Unidentified> {
         let authorization = match self.authorization {

@@ -30,6 +30,6 @@ pub use jwt::JwtProblem;
 pub use keys::{InvalidKeySet, IssuerKeys};
 pub use logins::{Login, LoginProblem, LoginRequest, Logins, Route};
 pub use peer::{InvalidHost, Peer};
-pub use sessions::{Held, Revoked, Sessions, TokenProblem};
+pub use sessions::{Held, Revoked, Sessions, SharedSessions, TokenProblem, Told};
 pub use soap::{SoapBody, SoapCall, SoapProblem};
 pub use user::UserId;

@@ -3,6 +3,7 @@
 mod journal;
 mod listing;
 mod session;
+mod shared;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -17,6 +18,7 @@ use thiserror::Error;
 
 pub use listing::Held;
 pub(crate) use session::{Kind, NewSession, Session};
+pub use shared::{SharedSessions, Told};
 
 use crate::peer::Peer;
 use crate::token::{NoRandomness, Token, TokenHash};
@@ -30,6 +32,8 @@ pub struct Sessions {
     by_hash: DashMap<TokenHash, Arc<Session>>,
     of: Mutex<HashMap<(IdentityName, Kind), VecDeque<TokenHash>>>,
     journal: Option<Journal>,
+    /// Where other replicas learn of them, where there are any.
+    shared: Option<Arc<dyn SharedSessions>>,
 }
 
 /// Why a token does not work.
@@ -87,7 +91,7 @@ impl Sessions {
     /// Sessions that end with the process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self { by_hash: DashMap::new(), of: Mutex::new(HashMap::new()), journal: None }
+        Self { by_hash: DashMap::new(), of: Mutex::new(HashMap::new()), journal: None, shared: None }
     }
 
     /// Revokes everything that an identity holds; it may log in again where it is still let.
@@ -95,7 +99,9 @@ impl Sessions {
     /// # Errors
     /// It is revoked here, but that could not be written down: a restart would forget it.
     pub fn revoke_identity(&self, identity: &IdentityName) -> io::Result<Revoked> {
-        self.revoke_where(|session| session.identity == *identity)
+        let learned = self.learn_all_of(identity);
+        let revoked = self.revoke_where(|session| session.identity == *identity)?;
+        learned.map(|()| revoked)
     }
 
     /// Takes note of what another process wrote, and forgets what ended some time ago. To be called every few seconds.
@@ -130,6 +136,9 @@ impl Sessions {
             Kind::Refresh => Token::refresh()?,
         };
         let session = Arc::new(Session::new(new));
+        if let Some(shared) = &self.shared {
+            shared.tell(&[Told::of(&token.hash(), &session)?])?;
+        }
         if let Some(journal) = &self.journal {
             journal.append(&[Event::issued(&token.hash(), &session)], false)?;
         }
@@ -167,6 +176,12 @@ impl Sessions {
     /// Revokes one token; with a refresh token, all that came from the same login.
     pub(crate) fn revoke(&self, token: &str) -> io::Result<Revoked> {
         let Some(session) = self.any(token) else { return Ok(Revoked(0)) };
+        let learned = self.learn_all_of(&session.identity);
+        let revoked = self.revoke_known(token, &session)?;
+        learned.map(|()| revoked)
+    }
+
+    fn revoke_known(&self, token: &str, session: &Session) -> io::Result<Revoked> {
         match session.kind {
             Kind::Access if session.end() => self.write_down(&[TokenHash::of(token)]),
             Kind::Access => Ok(Revoked(0)),
@@ -189,6 +204,13 @@ impl Sessions {
         if let Some(journal) = &self.journal {
             let events: Vec<Event> = ended.iter().map(Event::revoked).collect();
             journal.append(&events, true)?;
+        }
+        if let Some(shared) = self.shared.as_ref().filter(|_| !ended.is_empty()) {
+            let sessions = ended.iter().filter_map(|hash| {
+                let session = self.by_hash.get(hash)?;
+                Some(Told::of(hash, &session))
+            });
+            shared.revoke(&sessions.collect::<io::Result<Vec<_>>>()?)?;
         }
         Ok(Revoked(ended.len()))
     }

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use forcefield_config::config::Window;
+use forcefield_config::config::{Budget, Window};
 use forcefield_policy::names::IdentityName;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
+use crate::holding::Holding;
 use crate::ring::Ring;
 
 /// The account of one identity: it outlives every reload of the configuration.
@@ -17,6 +19,8 @@ pub(crate) struct Account {
     pub(crate) identity: IdentityName,
     books: Mutex<Books>,
     in_flight: AtomicU32,
+    /// Rounds with the store of several replicas that have ended.
+    pub(crate) settled: watch::Sender<u64>,
 }
 
 /// The books of an account.
@@ -30,6 +34,18 @@ pub(crate) struct Books {
     pub(crate) unwritten: Amount,
     /// Whether the keeper knows that there is something to write.
     pub(crate) told: bool,
+    /// What this replica may spend, where several share the budgets; `None` for the whole.
+    pub(crate) holding: Option<Holding>,
+}
+
+/// What has a budget.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Of<'a> {
+    Rows,
+    Bytes,
+    Calls,
+    /// Rows of an exported object, in lower case.
+    Export(&'a str),
 }
 
 /// Rows, bytes and calls.
@@ -63,8 +79,10 @@ pub(crate) struct Purse {
 // === impl Account ===
 
 impl Account {
-    pub(crate) fn new(identity: IdentityName) -> Arc<Self> {
-        Arc::new(Self { identity, books: Mutex::default(), in_flight: AtomicU32::new(0) })
+    /// An account, of which `holding` is what may be spent where several replicas share the budgets.
+    pub(crate) fn new(identity: IdentityName, holding: Option<Holding>) -> Arc<Self> {
+        let books = Mutex::new(Books { holding, ..Books::default() });
+        Arc::new(Self { identity, books, in_flight: AtomicU32::new(0), settled: watch::Sender::default() })
     }
 
     /// The books. Held for a few additions only.
@@ -91,9 +109,81 @@ impl Account {
     }
 }
 
+// === impl Books ===
+
+impl Books {
+    /// What was spent of a budget in its window, as far as it is known here.
+    pub(crate) fn spent(&mut self, of: Of<'_>, window: Window, now: Duration) -> u64 {
+        let total = |sums: &mut Sums| sums.purse(of).map_or(0, |purse| purse.ring(window).total(now));
+        let own = total(&mut self.own);
+        let elsewhere = match &self.holding {
+            None => total(&mut self.others),
+            Some(holding) => window_of(holding.elsewhere(of), window),
+        };
+        own.saturating_add(elsewhere)
+    }
+
+    /// What was spent in the last hour and in the last day.
+    pub(crate) fn both(&mut self, of: Of<'_>, now: Duration) -> (u64, u64) {
+        (self.spent(of, Window::Hour, now), self.spent(of, Window::Day, now))
+    }
+
+    /// What may be spent of a budget here and now.
+    pub(crate) fn left(&mut self, of: Of<'_>, budget: Budget, now: Duration) -> u64 {
+        let left = budget.amount.get().saturating_sub(self.spent(of, budget.window, now));
+        self.holding.as_ref().map_or(left, |holding| left.min(holding.left(of, now)))
+    }
+
+    /// What is left of a budget, wherever it may be spent.
+    pub(crate) fn left_in_all(&mut self, of: Of<'_>, budget: Budget, now: Duration) -> u64 {
+        let free = self.holding.as_ref().map_or(0, |holding| holding.free(of));
+        self.left(of, budget, now).saturating_add(free)
+    }
+
+    /// When the first of what is spent comes back.
+    pub(crate) fn renews(&mut self, of: Of<'_>, window: Window) -> Option<Duration> {
+        let sums = [&mut self.own, &mut self.others];
+        let rings = sums.into_iter().filter_map(|sums| sums.purse(of)?.ring(window).renews());
+        let elsewhere = self.holding.as_ref().and_then(|holding| holding.renews(of));
+        rings.chain(elsewhere).min()
+    }
+
+    /// Whether a store that has lost everything has something to learn from this replica.
+    pub(crate) fn knows_something(&mut self, now: Duration) -> bool {
+        let lanes = self.holding.as_ref().is_some_and(|holding| !holding.lanes.is_empty());
+        lanes || [Of::Rows, Of::Bytes, Of::Calls].into_iter().any(|of| self.spent(of, Window::Day, now) > 0)
+    }
+
+    /// Counts what is spent.
+    pub(crate) fn spend(&mut self, of: Of<'_>, amount: u64, now: Duration) {
+        self.own.purse_or_new(of).add(now, amount);
+        if let Some(holding) = &mut self.holding {
+            holding.spend(of, amount, now);
+        }
+    }
+}
+
 // === impl Sums ===
 
 impl Sums {
+    fn purse(&mut self, of: Of<'_>) -> Option<&mut Purse> {
+        match of {
+            Of::Rows => Some(&mut self.rows),
+            Of::Bytes => Some(&mut self.bytes),
+            Of::Calls => Some(&mut self.calls),
+            Of::Export(object) => self.exports.get_mut(object),
+        }
+    }
+
+    fn purse_or_new(&mut self, of: Of<'_>) -> &mut Purse {
+        match of {
+            Of::Rows => &mut self.rows,
+            Of::Bytes => &mut self.bytes,
+            Of::Calls => &mut self.calls,
+            Of::Export(object) => self.exports.entry(object.to_owned()).or_default(),
+        }
+    }
+
     /// Adds what other sums hold.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.rows.merge(&other.rows);
@@ -123,6 +213,13 @@ impl Purse {
     fn merge(&mut self, other: &Self) {
         self.hour.merge(&other.hour);
         self.day.merge(&other.day);
+    }
+}
+
+fn window_of((hour, day): (u64, u64), window: Window) -> u64 {
+    match window {
+        Window::Hour => hour,
+        Window::Day => day,
     }
 }
 

@@ -14,8 +14,10 @@ use tokio::sync::oneshot;
 use tracing::error;
 
 use crate::account::{Account, Sums};
+use crate::holding::Holding;
 use crate::journal::{self, Ended, Found, Journal};
 use crate::ledger::{self, LedgerError};
+use crate::settle::Replicas;
 use crate::store::{self, Store, StoreError, Tables};
 use crate::time::Time;
 
@@ -30,6 +32,10 @@ pub(crate) struct Shared {
     writable: AtomicBool,
     work: Work,
     orders: SyncSender<Order>,
+    /// The processes that have the folder open and run, this one included.
+    living: Mutex<Vec<String>>,
+    /// The store of several replicas, where there are several.
+    pub(crate) replicas: Option<Replicas>,
 }
 
 /// What the thread has done since the start.
@@ -123,6 +129,7 @@ impl Shared {
         folder: PathBuf,
         lane: String,
         clock: crate::time::Clock,
+        replicas: Option<Replicas>,
     ) -> Result<(Arc<Self>, Keeper), StoreError> {
         std::fs::create_dir_all(&folder)?;
         let store = Store::open(&folder.join("limits.redb"))?;
@@ -138,6 +145,8 @@ impl Shared {
             writable: AtomicBool::new(true),
             work: Work::default(),
             orders: orders.clone(),
+            living: Mutex::default(),
+            replicas,
         });
         let mut backlog = Backlog::default();
         shared.fold(&mut backlog)?;
@@ -151,8 +160,15 @@ impl Shared {
     /// The account of an identity, made when there is none.
     pub(crate) fn account(&self, identity: &IdentityName) -> Arc<Account> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let account = accounts.entry(identity.clone()).or_insert_with(|| Account::new(identity.clone()));
+        let account = accounts.entry(identity.clone()).or_insert_with(|| {
+            Account::new(identity.clone(), self.replicas.as_ref().map(|_| Holding::default()))
+        });
         Arc::clone(account)
+    }
+
+    /// The processes that have the folder open and run. What others spent that have ended is this one's.
+    pub(crate) fn living(&self) -> Vec<String> {
+        self.living.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells the keeper of something new. `false` when it cannot be told now.
@@ -333,11 +349,13 @@ impl Shared {
     /// live have spent.
     fn look_around(&self, backlog: &mut Backlog) -> Result<(), StoreError> {
         let mut alive = BTreeMap::<IdentityName, Sums>::new();
+        let mut living = vec![self.journal.lane().to_owned()];
         let known: Vec<&str> = backlog.ended.iter().map(|(lane, _)| lane.as_str()).collect();
         for (lane, found) in journal::others(&self.folder, self.journal.lane(), &known)? {
             let mut spent = self.spent(&lane)?;
             match found {
                 Found::Alive => {
+                    living.push(lane);
                     spent.iter().for_each(|(identity, sums)| {
                         alive.entry(identity.clone()).or_default().merge(sums);
                     });
@@ -359,6 +377,7 @@ impl Shared {
         for account in self.accounts() {
             account.books().others = alive.remove(&account.identity).unwrap_or_default();
         }
+        *self.living.lock().unwrap_or_else(PoisonError::into_inner) = living;
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::handles::Issued;
 use crate::keeper::{Order, Shared};
+use crate::shared_store::{Filed, OutOfReach, Replaced, Replacement, SharedStore};
 use crate::store::{DEFERRED, HANDLES, OWNED, StoreError, Tables};
 use crate::time::timestamp;
 use entry::{Kept, kind, tag};
@@ -80,6 +81,8 @@ const DEFERRED_LIVE: Duration = Duration::from_secs(2 * 24 * 3600);
 const MOST_LOCATORS: u64 = 20_000;
 /// Jobs kept for one identity and kind: Salesforce allows 10,000 a day.
 const MOST_JOBS: u64 = 100_000;
+/// How often a change of an entry that several replicas share is begun.
+const TRIES: u32 = 8;
 /// Entries removed in one sweep.
 const SWEEP: usize = 2_000;
 
@@ -169,6 +172,14 @@ impl Ledger {
     /// The store cannot be read.
     pub async fn list(&self, identity: &IdentityName, kind: HandleKind) -> Result<Vec<Entry>, LedgerError> {
         let (tag, now) = (tag(kind), self.0.time.now());
+        if let Some(store) = self.shared() {
+            let found = store.entries(identity, tag).await?;
+            let kept = found.into_iter().map(|(id, text)| Ok((kind, id, parse(&text)?)));
+            let mut kept = kept.collect::<Result<Vec<(_, _, Kept)>, LedgerError>>()?;
+            kept.retain(|(.., kept)| !kept.is_over(now));
+            kept.sort_by_key(|(.., kept)| kept.expires);
+            return Ok(entries(kept));
+        }
         let read = self.0.store.read()?;
         let (owned, handles) = (read.open_table(OWNED)?, read.open_table(HANDLES)?);
         let mut entries = Vec::new();
@@ -224,6 +235,14 @@ impl Ledger {
     /// The store cannot be read.
     pub async fn due(&self) -> Result<Vec<Entry>, LedgerError> {
         let now = self.0.time.now().as_secs();
+        if let Some(store) = self.shared() {
+            let found = store.due(now).await?.into_iter();
+            let kept = found.filter_map(|(tag, id, text)| {
+                let kind = kind(tag)?;
+                Some(parse(&text).map(|kept| (kind, id, kept)))
+            });
+            return Ok(entries(kept.collect::<Result<Vec<_>, _>>()?));
+        }
         let read = self.0.store.read()?;
         let (deferred, handles) = (read.open_table(DEFERRED)?, read.open_table(HANDLES)?);
         let mut entries = Vec::new();
@@ -240,6 +259,11 @@ impl Ledger {
 
     /// What is kept and not over.
     async fn kept(&self, key: &HandleKey) -> Result<Option<Kept>, LedgerError> {
+        if let Some(store) = self.shared() {
+            let text = store.entry(tag(key.kind), &key.id).await?;
+            let kept = text.map(|text| parse(&text)).transpose()?;
+            return Ok(kept.filter(|kept| !kept.is_over(self.0.time.now())));
+        }
         let handles = self.0.store.read()?.open_table(HANDLES)?;
         let Some(value) = handles.get((tag(key.kind), &*key.id))? else { return Ok(None) };
         let kept: Kept = serde_json::from_slice(value.value())?;
@@ -270,6 +294,9 @@ impl Ledger {
         edit: impl Fn(Option<Kept>) -> Result<Option<Kept>, LedgerError> + Send + Sync + 'static,
     ) -> Result<(), LedgerError> {
         let now = self.0.time.now();
+        if let Some(store) = self.shared() {
+            return edit_shared(&**store, &key, now, edit).await;
+        }
         self.change(move |tables| {
             let before = get(tables, &key)?;
             let after = edit(before.clone().filter(|kept| !kept.is_over(now)))?;
@@ -285,6 +312,11 @@ impl Ledger {
         .await
     }
 
+    /// The store of several replicas, which holds all of the ledger where there are several.
+    fn shared(&self) -> Option<&Arc<dyn SharedStore>> {
+        self.0.replicas.as_ref().map(|replicas| &replicas.store)
+    }
+
     async fn change(
         &self,
         change: impl FnOnce(&mut Tables<'_>) -> Result<(), LedgerError> + Send + 'static,
@@ -295,6 +327,52 @@ impl Ledger {
         }
         outcome.await.map_err(|_| LedgerError::Store("its thread has ended".to_owned()))?
     }
+}
+
+/// Makes of an entry that several replicas share what it is to be. Begun anew when another replica was faster.
+async fn edit_shared(
+    store: &dyn SharedStore,
+    key: &HandleKey,
+    now: Duration,
+    edit: impl Fn(Option<Kept>) -> Result<Option<Kept>, LedgerError> + Send + Sync,
+) -> Result<(), LedgerError> {
+    let locator = key.kind == HandleKind::Locator;
+    for _ in 0..TRIES {
+        let before = store.entry(tag(key.kind), &key.id).await?;
+        let known = before.as_deref().map(parse).transpose()?;
+        let owner = known.as_ref().map(|known: &Kept| known.identity.clone());
+        let after = edit(known.filter(|kept| !kept.is_over(now)))?;
+        let Some(identity) = after.as_ref().map(|after| after.identity.clone()).or(owner) else {
+            return Ok(());
+        };
+        let file = |kept: Kept| {
+            let text = serde_json::to_string(&kept)?;
+            Ok::<_, LedgerError>(Filed { text, expires: kept.expires, deferred: kept.deferred })
+        };
+        let change = Replacement {
+            kind: tag(key.kind),
+            id: key.id.to_string(),
+            identity,
+            before,
+            after: after.map(file).transpose()?,
+            most: if locator { MOST_LOCATORS } else { MOST_JOBS },
+            oldest_goes: locator,
+        };
+        match store.replace(&change).await? {
+            Replaced::Done => return Ok(()),
+            Replaced::Full => return Err(LedgerError::Full),
+            Replaced::Changed => {}
+        }
+    }
+    Err(LedgerError::Busy)
+}
+
+fn parse(text: &str) -> Result<Kept, LedgerError> {
+    Ok(serde_json::from_str(text)?)
+}
+
+fn entries(kept: Vec<(HandleKind, String, Kept)>) -> Vec<Entry> {
+    kept.into_iter().filter_map(|(kind, id, kept)| kept.entry(HandleKey { kind, id: id.into() })).collect()
 }
 
 /// Removes what is over.
@@ -382,6 +460,12 @@ fn remove(tables: &mut Tables<'_>, key: &HandleKey, kept: &Kept) -> Result<(), L
 impl From<&Handle> for HandleKey {
     fn from(handle: &Handle) -> Self {
         Self { kind: handle.kind, id: handle.id.clone() }
+    }
+}
+
+impl From<OutOfReach> for LedgerError {
+    fn from(error: OutOfReach) -> Self {
+        Self::Store(error.to_string())
     }
 }
 

@@ -10,6 +10,7 @@
 mod account;
 mod allowance;
 mod handles;
+mod holding;
 mod journal;
 mod json;
 mod keeper;
@@ -18,14 +19,21 @@ mod limits;
 mod meter;
 mod ring;
 mod rows;
+mod settle;
+mod shared_store;
 mod store;
 mod time;
 mod xml;
 
 pub use handles::{Format, HandleScanner, Issued};
+pub use holding::LEASE;
 pub use keeper::StateStatus;
 pub use ledger::{Entry, HandleKey, Ledger, LedgerError};
 pub use limits::{Limits, OpenError};
 pub use meter::{Counted, Exceeded, Lease, Meter, Spend, Spent};
 pub use rows::RowCounter;
+pub use settle::Round;
+pub use shared_store::{
+    Ask, Filed, Granted, OutOfReach, Replaced, Replacement, Report, Settled, SharedStore,
+};
 pub use time::Clock;

@@ -17,6 +17,8 @@ use crate::allowance::{Allowances, MakesRoom, priority};
 use crate::keeper::{Keeper, Order, Shared, StateStatus};
 use crate::ledger::Ledger;
 use crate::meter::{Exceeded, Lease, Meter, Spend};
+use crate::settle::Replicas;
+use crate::shared_store::SharedStore;
 use crate::store::StoreError;
 use crate::time::Clock;
 
@@ -25,7 +27,7 @@ use crate::time::Clock;
 /// Dropping it writes down what was spent; leases that are still out go on counting in memory and in the journal.
 pub struct Limits {
     meters: ArcSwap<HashMap<IdentityName, Arc<Meter>>>,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     allowances: Allowances,
     ledger: Ledger,
     _keeper: Keeper,
@@ -43,14 +45,18 @@ impl Limits {
     /// makes the meters. Another process may have the same folder open, as while one hands over to the next: each
     /// sees what the other spends up to a second late.
     ///
+    /// `store` is what several replicas share; without, the folder is all.
+    ///
     /// # Errors
     /// The state cannot be read or written, or another version of Forcefield wrote it.
     pub fn open(
         folder: &Path,
         identities: &BTreeMap<IdentityName, Identity>,
         clock: Clock,
+        store: Option<Arc<dyn SharedStore>>,
     ) -> Result<Self, OpenError> {
-        let (shared, keeper) = Shared::open(folder.to_owned(), lane(&clock), clock)?;
+        let (shared, keeper) =
+            Shared::open(folder.to_owned(), lane(&clock), clock, store.map(Replicas::new))?;
         let limits = Self {
             meters: ArcSwap::default(),
             allowances: Allowances::default(),
@@ -94,13 +100,26 @@ impl Limits {
     ) -> Result<Lease, Exceeded> {
         let meters = self.meters.load();
         let meter = meters.get(identity).ok_or(Exceeded::Unknown)?;
-        let mut objects: Vec<&str> = Vec::new();
-        if permit.is_export() {
-            objects.extend(permit.reading().objects.iter().map(String::as_str));
-            let reads = origins.iter().flatten().flat_map(|origin| &origin.reads);
-            objects.extend(reads.map(|(object, _)| object.as_str()));
+        meter.admit(&self.shared, permit, exported(permit, origins))
+    }
+
+    /// The same, which waits once for this replica's part of what several share, when it holds too little.
+    ///
+    /// # Errors
+    /// As [`Limits::admit`], and when the store does not answer.
+    pub async fn admit_soon(
+        &self,
+        identity: &IdentityName,
+        permit: &Permit,
+        origins: &[Option<Origin>],
+    ) -> Result<Lease, Exceeded> {
+        if self.shared.replicas.is_some() {
+            let meter = self.meters.load().get(identity).map(Arc::clone).ok_or(Exceeded::Unknown)?;
+            if let Some(round) = meter.short(&self.shared, permit, exported(permit, origins)) {
+                round.await;
+            }
         }
-        meter.admit(&self.shared, permit, objects.into_iter())
+        self.admit(identity, permit, origins)
     }
 
     /// Takes up what an answer to an identity says of its org's API calls: the value of `Sforce-Limit-Info`.
@@ -114,6 +133,11 @@ impl Limits {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// The meters of the configuration in force.
+    pub(crate) fn meters(&self) -> Arc<HashMap<IdentityName, Arc<Meter>>> {
+        self.meters.load_full()
     }
 
     /// What each configured identity has spent, by name.
@@ -155,6 +179,12 @@ impl std::fmt::Debug for Limits {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Limits").field("meters", &self.meters.load().len()).finish_non_exhaustive()
     }
+}
+
+/// The objects that a permit exports.
+fn exported<'a>(permit: &'a Permit, origins: &'a [Option<Origin>]) -> impl Iterator<Item = &'a str> {
+    let reads = origins.iter().flatten().flat_map(|origin| &origin.reads).map(|(object, _)| object);
+    permit.reading().objects.iter().chain(reads).filter(|_| permit.is_export()).map(String::as_str)
 }
 
 /// A name for this opening of the state that no other has.

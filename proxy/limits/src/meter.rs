@@ -12,7 +12,7 @@ use std::time::Duration;
 use forcefield_config::config::{Budget, Export, Identity, Window};
 use forcefield_policy::names::{IdentityName, ObjectName};
 
-use crate::account::Account;
+use crate::account::{Account, Of};
 use crate::allowance::{Allowance, MakesRoom};
 use crate::keeper::Shared;
 use rate::RequestRate;
@@ -111,24 +111,36 @@ impl Meter {
         &self.org.allowance
     }
 
+    /// What was spent, and what is held.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// Every budget.
+    pub(crate) fn budgets(&self) -> impl Iterator<Item = (Of<'_>, Budget)> {
+        let exports = self.exports.values().map(|export| (Of::Export(&export.key), export.rows));
+        let rows = self.rows.map(|budget| (Of::Rows, budget));
+        let bytes = self.bytes.map(|budget| (Of::Bytes, budget));
+        let calls = self.calls().map(|budget| (Of::Calls, budget));
+        rows.into_iter().chain(bytes).chain(calls).chain(exports)
+    }
+
+    /// Its share of the org's calls; `None` for no limit.
+    fn calls(&self) -> Option<Budget> {
+        let amount = NonZeroU64::new(self.org.allowance.share(self.org.share?))?;
+        Some(Budget { amount, window: Window::Day })
+    }
+
     /// What was spent.
     pub(crate) fn spend(&self, now: Duration) -> Spend {
         let mut books = self.account.books();
-        let books = &mut *books;
-        let rows = both(&mut books.own.rows, &mut books.others.rows, now);
-        let bytes = both(&mut books.own.bytes, &mut books.others.bytes, now);
-        let calls = both(&mut books.own.calls, &mut books.others.calls, now);
+        let (rows, bytes) = (books.both(Of::Rows, now), books.both(Of::Bytes, now));
+        let calls = books.both(Of::Calls, now);
         let mut exports: Vec<_> = self
             .exports
             .values()
             .map(|export| {
-                let spent = lease::spent(
-                    books,
-                    &Counted::Export(export.object.clone()),
-                    &export.key,
-                    export.rows,
-                    now,
-                );
+                let spent = books.spent(Of::Export(&export.key), export.rows.window, now);
                 (export.object.clone(), spent, export.rows)
             })
             .collect();
@@ -141,10 +153,7 @@ impl Meter {
             rows_budget: self.rows,
             bytes_budget: self.bytes,
             calls,
-            calls_budget: self.org.share.and_then(|percent| {
-                let amount = NonZeroU64::new(self.org.allowance.share(percent))?;
-                Some(Budget { amount, window: Window::Day })
-            }),
+            calls_budget: self.calls(),
             exports,
         }
     }
@@ -172,12 +181,4 @@ fn left(budget: Budget, (hour, day): (u64, u64)) -> u64 {
         Window::Day => day,
     };
     budget.amount.get().saturating_sub(spent)
-}
-
-/// The last hour and the last day.
-fn both(own: &mut crate::account::Purse, others: &mut crate::account::Purse, now: Duration) -> (u64, u64) {
-    (
-        own.hour.total(now).saturating_add(others.hour.total(now)),
-        own.day.total(now).saturating_add(others.day.total(now)),
-    )
 }

@@ -50,6 +50,13 @@ impl Ring {
         Some(Duration::from_secs((first + BUCKETS + 1) * self.width))
     }
 
+    /// The buckets that are not empty: the number of each, and what was spent in it.
+    pub(crate) fn filled(&self) -> Vec<(u64, u64)> {
+        let oldest = self.newest.saturating_sub(BUCKETS);
+        let all = (oldest..=self.newest).map(|number| (number, self.bucket(number)));
+        all.filter(|(_, spent)| *spent > 0).collect()
+    }
+
     /// The newest bucket: its number, what was spent in it, and what was spent in the one before.
     pub(crate) fn newest(&self) -> (u64, u64, u64) {
         (self.newest, self.bucket(self.newest), self.bucket(self.newest.saturating_sub(1)))

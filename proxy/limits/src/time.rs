@@ -41,17 +41,14 @@ impl Clock {
         Self { wall, ticks: Arc::new(ticks) }
     }
 
+    /// How long it has ticked.
+    pub(crate) fn now(&self) -> Duration {
+        (self.ticks)()
+    }
+
     /// What the wall clock said when this was made.
     pub(crate) fn wall_seconds(&self) -> u64 {
         self.wall.as_secs()
-    }
-}
-
-impl governor::clock::Clock for Clock {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        (self.ticks)()
     }
 }
 

@@ -228,21 +228,17 @@ impl Running for Steering {
     }
 
     async fn stop(&self, identity: &IdentityName) -> Stopped {
-        let mut stopped = Stopped::default();
-        self.cut(identity, &mut stopped).await;
-        let live = self.service.live.load();
-        match live.standing().sessions.revoke_identity(identity) {
-            Ok(revoked) => stopped.done.push(format!("revoked {} sessions at forcefield", revoked.0)),
-            Err(error) => stopped.undone.push(format!("sessions are revoked until a restart only: {error}")),
+        let mut stopped = self.service.stop(identity).await;
+        match self.service.replicas.as_ref().map(|replicas| (replicas.hears(), replicas.others())) {
+            Some((true, others)) => {
+                stopped.done.push(format!("told {others} other replicas, which do the same"))
+            }
+            Some((false, _)) => stopped.undone.push(
+                "the other replicas cannot be told now; each refuses everything when its lease ends"
+                    .to_owned(),
+            ),
+            None => {}
         }
-        self.service.abort_jobs(identity, &mut stopped).await; // while there is a token for it
-        let credentials = self.service.credentials.load_full();
-        match tokio::time::timeout(REVOKING, credentials.revoke(identity)).await {
-            Ok(Ok(())) => stopped.done.push("gave the org's token back to the org".to_owned()),
-            Ok(Err(error)) => stopped.undone.push(format!("the org did not take its token back: {error}")),
-            Err(_) => stopped.undone.push("the org did not take its token back in time".to_owned()),
-        }
-        self.service.upstream.forget(identity.as_str());
         stopped
     }
 
@@ -339,12 +335,35 @@ impl Steering {
         let config = Arc::clone(&self.service.live.load().config);
         config.root.join(&config.audit.path)
     }
+}
+
+impl Service {
+    /// Cuts everything that an integration, which is quarantined already, has open here, and revokes what it holds.
+    pub(crate) async fn stop(self: &Arc<Self>, identity: &IdentityName) -> Stopped {
+        let mut stopped = Stopped::default();
+        self.cut_all(identity, &mut stopped).await;
+        let (sessions, whose) = (self.sessions(), identity.clone());
+        let revoked = tokio::task::spawn_blocking(move || sessions.revoke_identity(&whose)).await;
+        match revoked.unwrap_or_else(|_| Err(std::io::Error::other("it broke off"))) {
+            Ok(revoked) => stopped.done.push(format!("revoked {} sessions at forcefield", revoked.0)),
+            Err(error) => stopped.undone.push(format!("sessions are revoked here and not for good: {error}")),
+        }
+        self.abort_jobs(identity, &mut stopped).await; // while there is a token for it
+        let credentials = self.credentials.load_full();
+        match tokio::time::timeout(REVOKING, credentials.revoke(identity)).await {
+            Ok(Ok(())) => stopped.done.push("gave the org's token back to the org".to_owned()),
+            Ok(Err(error)) => stopped.undone.push(format!("the org did not take its token back: {error}")),
+            Err(_) => stopped.undone.push("the org did not take its token back in time".to_owned()),
+        }
+        self.upstream.forget(identity.as_str());
+        stopped
+    }
 
     /// Cuts what is open: what reads hears at once, and the connection of what does not is closed.
-    async fn cut(&self, identity: &IdentityName, stopped: &mut Stopped) {
-        let presences = &self.service.presences;
+    async fn cut_all(&self, identity: &IdentityName, stopped: &mut Stopped) {
+        let presences = &self.presences;
         let open = presences.count(identity);
-        self.service.restraints.cut(identity);
+        self.restraints.cut(identity);
         for _ in 0..LOOKS {
             if presences.count(identity) == 0 {
                 break;

@@ -28,6 +28,11 @@ impl App {
         let mut looking = Box::pin(look_into_vault(self.secrets.clone(), Arc::clone(&self.service), changed));
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
         Box::pin(self.first_schemas()).await;
+        if let Some(replicas) = &self.service.replicas
+            && tokio::time::timeout(JOINING, replicas.joined()).await.is_err()
+        {
+            warn!("the store that the replicas share is not reached yet; requests are refused until it is");
+        }
         self.described.send_replace(true);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -202,6 +207,8 @@ const TICK: Duration = Duration::from_secs(5);
 const SETTLE: Duration = Duration::from_millis(200);
 /// How long a first start waits for schemas.
 const FIRST: Duration = Duration::from_secs(30);
+/// How long a start waits for the other replicas.
+const JOINING: Duration = Duration::from_secs(10);
 /// How old a schema may grow.
 const REFRESH: Duration = Duration::from_secs(3600);
 /// How soon an org is described again because of an unknown name.

@@ -72,6 +72,12 @@ impl Service {
                 soap_session: None,
                 oauth_token,
             };
+            let sessions = service.sessions();
+            let named = ["token", "refresh_token"].into_iter().filter_map(|name| form.value(name));
+            for token in carriers.to_learn().chain(named).filter(|token| sessions.may_learn(token)) {
+                // Out of reach: then it is not known.
+                let _ = sessions.learn(token);
+            }
             let request =
                 LoginRequest { method: &method, form: &form, carriers, peer: &peer, now: Timestamp::now() };
             service.logins.answer(&live.identities, &route, &request)
@@ -97,6 +103,7 @@ impl Service {
         let (authorization, session) = (text(AUTHORIZATION), text(HeaderName::from_static("x-sfdc-session")));
         let (service, live, peer) = (Arc::clone(self), Arc::clone(live), peer.clone());
         let path = folded(parts.uri.path()).to_owned();
+        self.learn_session(parts, Some(&soap)).await;
         let _turn =
             self.logging_in.acquire().await.map_err(|_| Refusal::Unavailable("the process is ending"))?;
         let login = tokio::task::spawn_blocking(move || {

@@ -24,6 +24,8 @@ pub enum Problem {
     Record,
     /// What is spent cannot be written down.
     State,
+    /// The store that several replicas share is out of reach, for longer than what was granted by it lasts.
+    Store,
     /// The certificate that integrations are shown has expired.
     Certificate,
     /// That of the control listener has: integrations are served.
@@ -97,6 +99,7 @@ impl Problem {
             | Self::Draining
             | Self::Record
             | Self::State
+            | Self::Store
             | Self::Certificate
             | Self::NoSchema => true,
             Self::ControlCertificate | Self::SchemaOf(_) => false,
@@ -111,6 +114,7 @@ impl fmt::Display for Problem {
             Self::Draining => f.write_str("draining: the process was told to stop"),
             Self::Record => f.write_str("the audit record cannot be written"),
             Self::State => f.write_str("the state cannot be written"),
+            Self::Store => f.write_str("the store that the replicas share is out of reach"),
             Self::Certificate => f.write_str("the certificate of `listen.proxy` has expired"),
             Self::ControlCertificate => {
                 f.write_str("the certificate of `listen.control` has expired; integrations are served")

@@ -38,6 +38,13 @@ pub fn service(service: &Service) -> Vec<Family> {
     families.extend(identities(service));
     families.extend(audit(service.rooms.audit()));
     families.extend(state(&service.limits));
+    families.push(
+        Family::gauge(
+            "forcefield_store_reached",
+            "Whether the store that replicas share is in reach, if any",
+        )
+        .of(service.replicas.as_ref().is_none_or(|replicas| replicas.hears())),
+    );
     families.extend(upstream(&service.upstream));
     families
 }

@@ -1,5 +1,6 @@
 //! What the journal of restraints holds: lines, each one put on or a lifting of all of an identity's.
 
+use std::io;
 use std::time::Duration;
 
 use forcefield_config::config::{Budget, Rate, Window};
@@ -48,6 +49,14 @@ pub(super) enum Per {
     Day,
 }
 
+/// Reads a line that another replica told.
+pub(super) fn read(line: &str) -> io::Result<(Event, Change)> {
+    let unreadable =
+        || io::Error::new(io::ErrorKind::InvalidData, "another replica told what is no line of a journal");
+    let event = serde_json::from_str(line).map_err(|_| unreadable())?;
+    Ok((event, Event::read(line.as_bytes()).ok_or_else(unreadable)?))
+}
+
 // === impl Event ===
 
 impl Event {
@@ -68,6 +77,11 @@ impl Event {
             since: restraint.since.as_millisecond(),
             until: restraint.until.map(Timestamp::as_millisecond),
         }
+    }
+
+    /// The event as one line.
+    pub(super) fn line(&self) -> io::Result<String> {
+        Ok(serde_json::to_string(self)?)
     }
 
     pub(super) fn lifted(identity: &IdentityName, by: &str, at: Timestamp) -> Self {

@@ -214,8 +214,12 @@ impl Event {
         Self::Revoked { hash: hexadecimal(&hash.0) }
     }
 
-    fn parse(line: &[u8]) -> Self {
+    pub(super) fn parse(line: &[u8]) -> Self {
         serde_json::from_slice(line).unwrap_or(Self::Unreadable)
+    }
+
+    pub(super) fn is_revoked(line: &str) -> bool {
+        matches!(Self::parse(line.as_bytes()), Self::Revoked { .. })
     }
 
     /// Whose token it is about, with the session if it is a new one; `None` when it cannot be read.

@@ -32,7 +32,7 @@ impl World {
         let clock = Clock::new(NOW + Duration::from_secs(start), move || {
             Duration::from_secs(ticks.load(Ordering::Relaxed) - start)
         });
-        self.limits = Some(Limits::open(self.folder.path(), &BTreeMap::new(), clock).unwrap());
+        self.limits = Some(Limits::open(self.folder.path(), &BTreeMap::new(), clock, None).unwrap());
     }
 
     fn ledger(&self) -> &Ledger {

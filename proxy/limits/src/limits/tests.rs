@@ -45,7 +45,7 @@ impl World {
         let ticks = Arc::clone(&self.ticks);
         let start = ticks.load(Ordering::Relaxed);
         let elapsed = move || Duration::from_secs(ticks.load(Ordering::Relaxed) - start);
-        Limits::open(self.folder.path(), &identities(limits), Clock::new(wall, elapsed)).unwrap()
+        Limits::open(self.folder.path(), &identities(limits), Clock::new(wall, elapsed), None).unwrap()
     }
 
     fn open(&self, limits: Configured) -> Limits {
@@ -442,7 +442,7 @@ fn a_store_of_another_layout_is_refused() {
     txn.open_table(meta).unwrap().insert("layout", 99).unwrap();
     txn.commit().unwrap();
     drop(db);
-    let error = Limits::open(world.folder.path(), &BTreeMap::new(), Clock::system()).unwrap_err();
+    let error = Limits::open(world.folder.path(), &BTreeMap::new(), Clock::system(), None).unwrap_err();
     assert!(error.to_string().contains("has layout 99"), "{error}");
 }
 
@@ -451,7 +451,8 @@ fn a_store_of_another_layout_is_refused() {
 fn counts_until_killed() {
     let Some(folder) = std::env::var_os(CHILD) else { return };
     let limits =
-        Limits::open(folder.as_ref(), &identities(rows(u64::MAX, Window::Day)), Clock::system()).unwrap();
+        Limits::open(folder.as_ref(), &identities(rows(u64::MAX, Window::Day)), Clock::system(), None)
+            .unwrap();
     let mut lease = admit(&limits).unwrap();
     loop {
         lease.count(400, 64 << 10).unwrap();
@@ -483,7 +484,7 @@ fn a_killed_process_leaves_at_most_one_chunk_uncounted() {
         gone = line.strip_prefix("gone ").unwrap().parse().unwrap_or(gone);
     }
     let limits =
-        Limits::open(folder.path(), &identities(rows(u64::MAX, Window::Day)), Clock::system()).unwrap();
+        Limits::open(folder.path(), &identities(rows(u64::MAX, Window::Day)), Clock::system(), None).unwrap();
     let known = spent(&limits);
     assert!(known == gone || known == gone + 400, "{gone} rows went out, {known} are known");
 }

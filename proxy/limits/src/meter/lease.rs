@@ -1,15 +1,16 @@
 //! A request let in: its place among those under way, and what its answer spends.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use forcefield_config::config::Budget;
 use forcefield_policy::decision::Permit;
 use forcefield_policy::request::Rows;
 
 use super::{Counted, Exceeded, ExportBudget, Meter, OfOrg, Spent};
-use crate::account::{Amount, Books};
+use crate::account::{Amount, Books, Of};
+use crate::holding::Among;
 use crate::keeper::{Order, Shared};
+use crate::settle::Round;
 
 /// A request under way. Dropping it gives its place back; what was counted stays counted.
 #[must_use]
@@ -25,6 +26,7 @@ pub struct Lease {
 const ROWS_AT_ONCE: u64 = 256;
 /// Bytes, likewise: about one chunk.
 const BYTES_AT_ONCE: u64 = 64 << 10;
+const ROW: Amount = Amount { rows: 1, bytes: 0, calls: 0 };
 
 // === impl Meter ===
 
@@ -39,38 +41,98 @@ impl Meter {
         if !shared.is_writable() {
             return Err(Exceeded::Unavailable);
         }
-        for rate in self.rates.iter().filter(|rate| rate.holds(permit)) {
-            rate.take().map_err(|retry_after| rate.exceeded(retry_after))?;
-        }
-        self.org.make_room()?;
-        let rows = permit.answer().rows != Rows::None;
-        let mut exports: Vec<ExportBudget> =
-            objects.filter_map(|object| self.exports.get(&object.to_ascii_lowercase()).cloned()).collect();
-        exports.sort_by(|one, other| one.key.cmp(&other.key));
-        exports.dedup_by(|one, other| one.key == other.key);
-        let one = Amount { rows: u64::from(rows || !exports.is_empty()), bytes: 1, calls: 1 };
+        let exports = self.exports_of(objects);
+        let one = one(permit, &exports);
         let mut books = self.account.books();
-        self.fits(shared, &mut books, &exports, one)?;
+        let among = self.among(shared, &books, permit)?;
+        for rate in self.rates.iter().filter(|rate| rate.holds(permit)) {
+            rate.take(among).map_err(|retry_after| rate.exceeded(retry_after))?;
+        }
+        self.org.make_room(among)?;
+        self.fits(shared, &mut books, &exports, one).map_err(|spent| self.refused(&mut books, spent))?;
         self.has_calls(shared, &mut books)?;
-        self.account.enter(self.concurrent).map_err(|limit| Exceeded::Concurrent { limit })?;
-        books.own.calls.add(shared.time.now(), 1);
+        let most = self.concurrent.map(|most| among.of(most));
+        self.account.enter(most).map_err(|limit| Exceeded::Concurrent { limit })?;
+        books.spend(Of::Calls, 1, shared.time.now());
         books.unwritten.calls = books.unwritten.calls.saturating_add(1);
         self.tell(shared, &mut books);
         drop(books);
         Ok(Lease { shared: Arc::clone(shared), meter: Arc::clone(self), exports, counted: Amount::default() })
     }
 
+    /// What a request waits for before it asks to be let in, when this replica holds too little for it.
+    pub(crate) fn short<'a>(
+        &self,
+        shared: &Shared,
+        permit: &Permit,
+        objects: impl Iterator<Item = &'a str>,
+    ) -> Option<Round> {
+        let exports = self.exports_of(objects);
+        self.lacks(shared, &exports, one(permit, &exports))
+    }
+
+    /// Asks the store of several replicas for more, when what is held is less than what is needed.
+    fn lacks(&self, shared: &Shared, exports: &[ExportBudget], needed: Amount) -> Option<Round> {
+        let (replicas, now) = (shared.replicas.as_ref()?, shared.time.now());
+        let mut books = self.account.books();
+        let lasts = books.holding.as_ref().is_some_and(|holding| holding.lasts(now));
+        let calls = self.calls().map(|budget| (Of::Calls, budget, needed.calls));
+        let mut lacking = Vec::new();
+        for (of, budget, needed) in self.counted(exports, needed).chain(calls) {
+            let free = books.holding.as_ref().map_or(0, |holding| holding.free(of));
+            if books.left(of, budget, now) < needed && (free > 0 || !lasts) {
+                lacking.push((of, needed));
+            }
+        }
+        let holding = books.holding.as_mut()?;
+        holding.used = now;
+        // A request needs that the lease lasts; a piece of an answer only what it counts for.
+        if lacking.is_empty() && (lasts || needed.calls == 0) {
+            return None;
+        }
+        lacking.into_iter().for_each(|(of, needed)| holding.need(of, needed));
+        let number = holding.begun + 1;
+        drop(books);
+        Some(replicas.ask(&self.account, number))
+    }
+
+    /// This replica among those that the identity calls through.
+    fn among(&self, shared: &Shared, books: &Books, permit: &Permit) -> Result<Among, Exceeded> {
+        let (Some(holding), Some(replicas)) = (&books.holding, &shared.replicas) else {
+            return Ok(Among::default());
+        };
+        let current = !permit.is_export() || replicas.store.is_current();
+        if holding.lasts(shared.time.now()) && current { Ok(holding.among()) } else { Err(Exceeded::CutOff) }
+    }
+
+    /// A budget that is spent here may have something left elsewhere, which did not come in time.
+    fn refused(&self, books: &mut Books, spent: Spent) -> Exceeded {
+        let of = match &spent.counted {
+            Counted::Rows => self.rows.map(|_| Of::Rows),
+            Counted::Bytes => self.bytes.map(|_| Of::Bytes),
+            Counted::Export(_) => None,
+        };
+        let free = of.and_then(|of| books.holding.as_ref().map(|holding| holding.free(of)));
+        if free.is_some_and(|free| free > 0) { Exceeded::CutOff } else { Exceeded::Spent(spent) }
+    }
+
+    fn exports_of<'a>(&self, objects: impl Iterator<Item = &'a str>) -> Vec<ExportBudget> {
+        let mut exports: Vec<ExportBudget> =
+            objects.filter_map(|object| self.exports.get(&object.to_ascii_lowercase()).cloned()).collect();
+        exports.sort_by(|one, other| one.key.cmp(&other.key));
+        exports.dedup_by(|one, other| one.key == other.key);
+        exports
+    }
+
     /// Whether its share of the org's API calls has one more.
     fn has_calls(&self, shared: &Shared, books: &mut Books) -> Result<(), Exceeded> {
-        let Some(percent) = self.org.share else { return Ok(()) };
-        let (share, now) = (self.org.allowance.share(percent), shared.time.now());
-        let made = books.own.calls.day.total(now).saturating_add(books.others.calls.day.total(now));
-        if made < share {
+        let (Some(budget), now) = (self.calls(), shared.time.now()) else { return Ok(()) };
+        if books.left(Of::Calls, budget, now) > 0 {
             return Ok(());
         }
-        let renews = [&books.own, &books.others].map(|sums| sums.calls.day.renews());
-        let renews = renews.into_iter().flatten().min().unwrap_or(now);
+        let renews = books.renews(Of::Calls, budget.window).unwrap_or(now);
         let (_, most) = self.org.allowance.calls();
+        let share = budget.amount.get();
         Err(Exceeded::Share { share, most, renews_at: shared.time.on_the_wall(renews) })
     }
 
@@ -90,19 +152,27 @@ impl Meter {
         more: Amount,
     ) -> Result<(), Spent> {
         let now = shared.time.now();
-        let rows = self.rows.map(|budget| (Counted::Rows, "", budget, more.rows));
-        let bytes = self.bytes.map(|budget| (Counted::Bytes, "", budget, more.bytes));
-        let exports = exports.iter().map(|export| {
-            (Counted::Export(export.object.clone()), export.key.as_str(), export.rows, more.rows)
-        });
-        for (counted, key, budget, more) in rows.into_iter().chain(bytes).chain(exports) {
-            let left = budget.amount.get().saturating_sub(spent(books, &counted, key, budget, now));
+        for (of, budget, more) in self.counted(exports, more) {
+            let left = books.left(of, budget, now);
             if more > left {
-                let renews = renews(books, &counted, key, budget).unwrap_or(now);
+                let renews = books.renews(of, budget.window).unwrap_or(now);
+                let counted = counted(of, exports);
                 return Err(Spent { counted, budget, left, renews_at: shared.time.on_the_wall(renews) });
             }
         }
         Ok(())
+    }
+
+    /// The budgets that an answer counts against, and by how much.
+    fn counted<'a>(
+        &self,
+        exports: &'a [ExportBudget],
+        more: Amount,
+    ) -> impl Iterator<Item = (Of<'a>, Budget, u64)> + use<'a> {
+        let rows = self.rows.map(|budget| (Of::Rows, budget, more.rows));
+        let bytes = self.bytes.map(|budget| (Of::Bytes, budget, more.bytes));
+        let exports = exports.iter().map(move |export| (Of::Export(&export.key), export.rows, more.rows));
+        rows.into_iter().chain(bytes).chain(exports)
     }
 }
 
@@ -110,12 +180,12 @@ impl Meter {
 
 impl OfOrg {
     /// Slows an identity that makes room for others.
-    fn make_room(&self) -> Result<(), Exceeded> {
+    fn make_room(&self, among: Among) -> Result<(), Exceeded> {
         if !self.makes_room.now(&self.allowance) {
             return Ok(());
         }
         let (used, most) = self.allowance.calls();
-        self.slow.take().map_err(|retry_after| Exceeded::MakesRoom { used, most, retry_after })
+        self.slow.take(among).map_err(|retry_after| Exceeded::MakesRoom { used, most, retry_after })
     }
 }
 
@@ -132,11 +202,9 @@ impl Lease {
         let books = &mut *books;
         self.meter.fits(&self.shared, books, &self.exports, more)?;
         let now = self.shared.time.now();
-        books.own.rows.add(now, rows);
-        books.own.bytes.add(now, bytes);
-        for export in &self.exports {
-            books.own.exports.entry(export.key.clone()).or_default().add(now, rows);
-        }
+        books.spend(Of::Rows, rows, now);
+        books.spend(Of::Bytes, bytes, now);
+        self.exports.iter().for_each(|export| books.spend(Of::Export(&export.key), rows, now));
         self.counted = self.counted.plus(more);
         books.unwritten = books.unwritten.plus(more);
         if books.unwritten.rows >= ROWS_AT_ONCE || books.unwritten.bytes >= BYTES_AT_ONCE {
@@ -145,6 +213,20 @@ impl Lease {
         }
         self.meter.tell(&self.shared, books);
         Ok(())
+    }
+
+    /// What a piece of the answer waits for before it is counted, when this replica holds too little for it: the rows
+    /// are counted only when there may be too many. `None` when it need not wait.
+    pub fn short(&self, bytes: u64, rows: impl FnOnce() -> u64) -> Option<Round> {
+        self.shared.replicas.as_ref()?;
+        let now = self.shared.time.now();
+        let fewest = {
+            let mut books = self.meter.account.books();
+            let of_rows = self.meter.counted(&self.exports, ROW).filter(|(_, _, more)| *more > 0);
+            of_rows.map(|(of, budget, _)| books.left(of, budget, now)).min()
+        };
+        let rows = if fewest.is_some_and(|left| left < bytes) { rows() } else { 0 };
+        self.meter.lacks(&self.shared, &self.exports, Amount { rows, bytes, calls: 0 })
     }
 
     /// Asks whether an answer with a known number of rows fits into what is left, before its first byte goes on
@@ -163,17 +245,8 @@ impl Lease {
     pub fn rows_left(&self) -> Option<u64> {
         let now = self.shared.time.now();
         let mut books = self.meter.account.books();
-        let rows = self.meter.rows.map(|budget| (Counted::Rows, "", budget));
-        let exports = self
-            .exports
-            .iter()
-            .map(|export| (Counted::Export(export.object.clone()), &*export.key, export.rows));
-        rows.into_iter()
-            .chain(exports)
-            .map(|(counted, key, budget)| {
-                budget.amount.get().saturating_sub(spent(&mut books, &counted, key, budget, now))
-            })
-            .min()
+        let of_rows = self.meter.counted(&self.exports, ROW).filter(|(_, _, more)| *more > 0);
+        of_rows.map(|(of, budget, _)| books.left_in_all(of, budget, now)).min()
     }
 
     /// The rows counted so far.
@@ -211,27 +284,18 @@ impl Amount {
     }
 }
 
-/// What was spent of a budget in its window, by every process.
-pub(super) fn spent(books: &mut Books, counted: &Counted, key: &str, budget: Budget, now: Duration) -> u64 {
-    let sums = [&mut books.own, &mut books.others];
-    sums.into_iter()
-        .filter_map(|sums| match counted {
-            Counted::Rows => Some(&mut sums.rows),
-            Counted::Bytes => Some(&mut sums.bytes),
-            Counted::Export(_) => sums.exports.get_mut(key),
-        })
-        .fold(0, |spent, purse| spent.saturating_add(purse.ring(budget.window).total(now)))
+/// What a request counts for before its answer is known.
+fn one(permit: &Permit, exports: &[ExportBudget]) -> Amount {
+    let rows = permit.answer().rows != Rows::None || !exports.is_empty();
+    Amount { rows: u64::from(rows), bytes: 1, calls: 1 }
 }
 
-/// When the first of it comes back.
-fn renews(books: &mut Books, counted: &Counted, key: &str, budget: Budget) -> Option<Duration> {
-    let sums = [&mut books.own, &mut books.others];
-    sums.into_iter()
-        .filter_map(|sums| match counted {
-            Counted::Rows => Some(&mut sums.rows),
-            Counted::Bytes => Some(&mut sums.bytes),
-            Counted::Export(_) => sums.exports.get_mut(key),
-        })
-        .filter_map(|purse| purse.ring(budget.window).renews())
-        .min()
+/// What is told of it when it is spent.
+fn counted(of: Of<'_>, exports: &[ExportBudget]) -> Counted {
+    let object = |key: &str| exports.iter().find(|export| export.key == key).map(|export| &export.object);
+    match of {
+        Of::Bytes => Counted::Bytes,
+        Of::Rows | Of::Calls => Counted::Rows,
+        Of::Export(key) => object(key).map_or(Counted::Rows, |object| Counted::Export(object.clone())),
+    }
 }

@@ -2,17 +2,15 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use forcefield_config::config::{Limits as Configured, Rate, Rated};
 use forcefield_policy::decision::Permit;
 use forcefield_policy::request::{Operation, Verb};
-use governor::clock::Clock as _;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 
 use super::Exceeded;
+use crate::holding::Among;
 use crate::time::Clock;
 
 /// How often some requests of an identity may come.
@@ -22,10 +20,10 @@ pub(super) struct RequestRate {
     of: Option<Rated>,
     rate: Rate,
     burst: Option<NonZeroU32>,
-    limiter: Arc<Limiter>,
+    clock: Clock,
+    /// When all that was taken is made up for, in nanoseconds of the clock.
+    made_up: Arc<AtomicU64>,
 }
-
-type Limiter = RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Duration>>;
 
 /// The pace of an identity that makes room for others.
 const SLOW: Rate = Rate { requests: NonZeroU32::MIN, per: Duration::from_secs(10) };
@@ -50,10 +48,7 @@ impl RequestRate {
     }
 
     fn new(of: Option<Rated>, rate: Rate, burst: Option<NonZeroU32>, clock: &Clock) -> Self {
-        let each = (rate.per / rate.requests.get()).max(Duration::from_nanos(1));
-        let quota = Quota::with_period(each).unwrap_or(Quota::per_second(NonZeroU32::MIN));
-        let quota = quota.allow_burst(burst.unwrap_or(rate.requests));
-        Self { of, rate, burst, limiter: Arc::new(Limiter::direct_with_clock(quota, clock.clone())) }
+        Self { of, rate, burst, clock: clock.clone(), made_up: Arc::default() }
     }
 
     /// Whether a request is one of those that it is for.
@@ -65,10 +60,20 @@ impl RequestRate {
         }
     }
 
-    /// Takes a request; says when to come again if it is one too many.
-    pub(super) fn take(&self) -> Result<(), Duration> {
-        let taken = self.limiter.check();
-        taken.map_err(|until| until.wait_time_from(self.limiter.clock().now()))
+    /// Takes a request; says when to come again if it is one too many. One of several replicas has its part of the rate,
+    /// so that a request costs it as many times the time as there are replicas; its burst is at least one request.
+    pub(super) fn take(&self, among: Among) -> Result<(), Duration> {
+        let now = nanoseconds(self.clock.now());
+        let each = nanoseconds(self.rate.per / self.rate.requests.get()).max(1);
+        let cost = each.saturating_mul(among.replicas.into());
+        let burst = self.burst.unwrap_or(self.rate.requests).get();
+        let latest = now.saturating_add(cost.saturating_mul(among.of(burst).into()));
+        let take =
+            |made_up: u64| Some(made_up.max(now).saturating_add(cost)).filter(|after| *after <= latest);
+        let taken = self.made_up.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        taken.map(drop).map_err(|made_up| {
+            Duration::from_nanos(made_up.max(now).saturating_add(cost).saturating_sub(latest))
+        })
     }
 
     /// The refusal of a request that came too early.
@@ -96,5 +101,42 @@ fn asks(operation: Operation, verb: Verb) -> bool {
         | Operation::Deploy
         | Operation::Auth
         | Operation::Admin => false,
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_shared_by_the_replicas_that_an_identity_calls_through() {
+        let ticks = Arc::new(AtomicU64::new(0));
+        let of_test = Arc::clone(&ticks);
+        let clock =
+            Clock::new(Duration::ZERO, move || Duration::from_millis(of_test.load(Ordering::Relaxed)));
+        let tens = Rate { requests: NonZeroU32::new(10).unwrap(), per: Duration::from_secs(1) };
+        let alone = Among::default();
+        let (first, second) = (Among { replicas: 2, rank: 0 }, Among { replicas: 2, rank: 1 });
+        let let_in = |rate: &RequestRate, among| (0..100).filter(|_| rate.take(among).is_ok()).count();
+
+        let rate = RequestRate::new(None, tens, None, &clock);
+        assert_eq!(let_in(&rate, alone), 10, "the burst");
+        assert_eq!(rate.take(alone), Err(Duration::from_millis(100)));
+        assert_eq!(rate.take(first), Err(Duration::from_millis(200)), "its part comes half as fast");
+        ticks.store(1000, Ordering::Relaxed);
+        assert_eq!(let_in(&rate, first), 5);
+        let other = RequestRate::new(None, tens, None, &clock);
+        assert_eq!(let_in(&other, second), 5, "both together have the rate");
+        let odd = RequestRate::new(None, tens, NonZeroU32::new(3), &clock);
+        assert_eq!(let_in(&odd, first), 2);
+        let odd = RequestRate::new(None, tens, NonZeroU32::new(3), &clock);
+        assert_eq!(let_in(&odd, second), 1);
+        let rare = Rate { requests: NonZeroU32::MIN, per: Duration::from_secs(3600) };
+        let rare = RequestRate::new(None, rare, None, &clock);
+        assert_eq!(let_in(&rare, second), 1, "each may serve one");
     }
 }

@@ -54,6 +54,9 @@ pub enum Exceeded {
     /// Its limits are not known: 503.
     #[error("has no limits here; the configuration does not name it")]
     Unknown,
+    /// This replica holds nothing of what several share, and cannot have it now: 503.
+    #[error("cannot be served while the store that the replicas share does not answer")]
+    CutOff,
     /// What it spends cannot be written down: 503.
     #[error("cannot be served while the state of limits cannot be written")]
     Unavailable,

@@ -1,0 +1,113 @@
+//! A real Redis in a test: on a free port, with a folder of its own, ended with the test.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// A running `redis-server`.
+pub struct Redis {
+    folder: TempDir,
+    address: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Redis {
+    /// Starts one that keeps everything in its folder.
+    ///
+    /// # Errors
+    /// When it does not come up; `bin/setup test` installs it.
+    pub async fn start() -> Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let mut redis = Self { folder: TempDir::new()?, address, child: None };
+        redis.spawn().await?;
+        Ok(redis)
+    }
+
+    /// Its URL, as in `state.redis`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// Ends it as a crash does.
+    ///
+    /// # Errors
+    /// When it cannot be ended.
+    pub async fn kill(&mut self) -> Result<()> {
+        match self.child.take() {
+            Some(mut child) => Ok(child.kill().await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts it again after [`Self::kill`], with what it had.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.spawn().await
+    }
+
+    /// Starts it again after [`Self::kill`], with nothing.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn restart_empty(&mut self) -> Result<()> {
+        self.folder = TempDir::new()?;
+        self.spawn().await
+    }
+
+    /// Sends it a signal: `STOP` makes it a black hole, `CONT` ends that.
+    ///
+    /// # Errors
+    /// When there is no process.
+    pub async fn signal(&self, name: &str) -> Result<()> {
+        let pid = self.child.as_ref().and_then(Child::id).context("redis has ended")?;
+        let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().await?;
+        if status.success() { Ok(()) } else { bail!("kill failed") }
+    }
+
+    async fn spawn(&mut self) -> Result<()> {
+        let mut command = Command::new("redis-server");
+        command.args(["--bind", "127.0.0.1", "--port", &self.address.port().to_string()]);
+        command.args([
+            "--save",
+            "",
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--loglevel",
+            "warning",
+        ]);
+        command.arg("--dir").arg(self.folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        self.child = Some(command.spawn().context("starting redis-server; `bin/setup test` installs it")?);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.ping().await.is_err() {
+            if Instant::now() > deadline {
+                bail!("redis does not answer");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    async fn ping(&self) -> Result<()> {
+        let ping = async {
+            let mut stream = TcpStream::connect(self.address).await?;
+            stream.write_all(b"PING\r\n").await?;
+            let mut answer = [0; 7];
+            stream.read_exact(&mut answer).await?;
+            if answer == *b"+PONG\r\n" { Ok(()) } else { bail!("not ready") }
+        };
+        timeout(Duration::from_secs(1), ping).await?
+    }
+}
