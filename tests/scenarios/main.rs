@@ -11,6 +11,7 @@ mod faults;
 mod logins;
 mod main_job;
 mod narrowing;
+mod openapi;
 mod otlp;
 mod paging;
 mod presence;

@@ -290,7 +290,7 @@ impl Api {
             | Route::RevokeSession
             | Route::Reload
             | Route::Events => {
-                return Err(Refused::no_route(NoRoute::Method));
+                return Err(Refused::no_route(NoRoute::Method("POST")));
             }
         };
         Ok(Reply::Data(data))
@@ -328,7 +328,7 @@ impl Api {
         request: ActionRequest,
         (who, decision): (&Responder, Ulid),
     ) -> Result<Reply, Refused> {
-        let Route::Act(action) = entry.route else { return Err(Refused::no_route(NoRoute::Method)) };
+        let Route::Act(action) = entry.route else { return Err(Refused::no_route(NoRoute::Method("GET"))) };
         let now = Timestamp::now();
         let order = Order::read(action, &request, now).map_err(|wrong| Refused::bad(&wrong))?;
         let mut answer = ActionAnswer {

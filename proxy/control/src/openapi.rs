@@ -132,9 +132,10 @@ fn schemas() -> Value {
     let texts = json!({ "type": "array", "items": text });
     let list = |schema: &str| json!({ "type": "array", "items": reference(schema) });
     let reason = json!({ "type": "string", "minLength": 3, "maxLength": 500 });
-    let lasting = json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" });
-    let rate = json!({ "type": "string", "pattern": "^[0-9]+/(s|m|h)$" });
-    let rows = json!({ "type": "string", "pattern": "^[0-9]+/(hour|day)$" });
+    // What may be absent may be null.
+    let lasting = maybe(&json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }));
+    let rate = maybe(&json!({ "type": "string", "pattern": "^[0-9]+/(s|m|h)$" }));
+    let rows = maybe(&json!({ "type": "string", "pattern": "^[0-9]+/(hour|day)$" }));
     json!({
         "Status": object(&[("identities", list("IdentityStatus"))], &[]),
         "IdentityStatus": object(&[

@@ -55,8 +55,8 @@ pub(crate) enum Action {
 pub(crate) enum NoRoute {
     /// No such path.
     Unknown,
-    /// Not with this method.
-    Method,
+    /// Not with this method, but with these.
+    Method(&'static str),
 }
 
 pub(crate) static ROUTES: [Entry; 22] = [
@@ -176,15 +176,15 @@ pub(crate) static ROUTES: [Entry; 22] = [
 
 /// Where a request leads, and the identity or proposal that its path names.
 pub(crate) fn find<'p>(method: &Method, path: &'p str) -> Result<(&'static Entry, Option<&'p str>), NoRoute> {
-    let mut known = false;
+    let mut known = None;
     for entry in &ROUTES {
         let Some(identity) = fits(entry.path, path) else { continue };
-        known = true;
+        known = Some(entry.method.as_str());
         if entry.method == method {
             return Ok((entry, identity));
         }
     }
-    Err(if known { NoRoute::Method } else { NoRoute::Unknown })
+    Err(known.map_or(NoRoute::Unknown, NoRoute::Method))
 }
 
 const fn entry(
@@ -235,7 +235,7 @@ mod tests {
             let (found, identity) = find(&entry.method, &path).unwrap();
             assert_eq!(found.route, entry.route);
             assert_eq!(identity.is_some(), entry.path.contains('{'));
-            assert_eq!(find(&Method::DELETE, &path).unwrap_err(), NoRoute::Method);
+            assert_eq!(find(&Method::DELETE, &path).unwrap_err(), NoRoute::Method(entry.method.as_str()));
         }
         for path in
             ["/", "/v1", "/v2/status", "/v1/status/", "/v1/identities//kill", "/v1/identities/a/b/kill"]

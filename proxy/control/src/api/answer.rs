@@ -1,6 +1,6 @@
 //! Answers as they go out, and why a call is not answered.
 
-use http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use ulid::Ulid;
 
@@ -15,6 +15,8 @@ use crate::wire::Problem;
 pub(crate) struct Refused {
     pub(super) status: StatusCode,
     pub(super) text: String,
+    /// The methods that the path takes, when it does not take this one.
+    pub(super) allow: Option<&'static str>,
 }
 
 pub(super) fn json(status: StatusCode, id: Ulid, data: &impl serde::Serialize) -> Answer {
@@ -38,14 +40,18 @@ pub(super) fn answered(status: StatusCode, id: Ulid, (kind, content): (&'static 
 }
 
 pub(super) fn problem(id: Ulid, refused: Refused) -> Answer {
-    json(refused.status, id, &Problem { error: refused.text, decision: id.to_string() })
+    let mut answer = json(refused.status, id, &Problem { error: refused.text, decision: id.to_string() });
+    if let Some(allow) = refused.allow {
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    answer
 }
 
 // === impl Refused ===
 
 impl Refused {
     pub(crate) fn new(status: StatusCode, text: &str) -> Self {
-        Self { status, text: text.to_owned() }
+        Self { status, text: text.to_owned(), allow: None }
     }
 
     pub(super) fn bad(text: &str) -> Self {
@@ -57,7 +63,13 @@ impl Refused {
             NoRoute::Unknown => {
                 Self::new(StatusCode::NOT_FOUND, "there is no such path; see /v1/openapi.json")
             }
-            NoRoute::Method => Self::new(StatusCode::METHOD_NOT_ALLOWED, "not with this method"),
+            NoRoute::Method(allow) => Self {
+                allow: Some(allow),
+                ..Self::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    &format!("not with this method, but with {allow}"),
+                )
+            },
         }
     }
 

@@ -85,7 +85,7 @@ impl Api {
                 self.sessions.end(key);
                 Ok(Reply::Signed(serde_json::json!({}), forgotten()))
             }
-            _ => Err(Refused::no_route(NoRoute::Method)),
+            _ => Err(Refused::no_route(NoRoute::Method("GET, POST, DELETE"))),
         }
     }
 

@@ -43,7 +43,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     let lasting = json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" });
     let allow = json!({
         "description": "As under `allow` in an integration's file: an object, or the same as text.",
-        "anyOf": [{ "type": "object" }, text()],
+        "anyOf": [{ "type": "object" }, text(), { "type": "null" }],
     });
     let break_glass = object(&[("reason", reason), ("for", lasting)], &[("allow", allow), ("also", texts())]);
     let named = [
