@@ -91,6 +91,17 @@ pub struct Tls {
     pub key: SecretRef,
     /// The CAs of client certificates, PEM. A client certificate is asked for, never required.
     pub client_ca: Option<SecretRef>,
+    /// Where the authorities of SVIDs come from, by trust domain. With one, `client_ca` is for other certificates.
+    pub trust_domains: BTreeMap<String, TrustSource>,
+}
+
+/// Where the authorities of a trust domain come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrustSource {
+    /// A bundle, PEM.
+    Bundle(SecretRef),
+    /// The SPIFFE Workload API at this Unix socket.
+    WorkloadApi(PathBuf),
 }
 
 /// A certificate for names of its own.

@@ -97,8 +97,10 @@ struct Known {
     orgs: Vec<String>,
     destinations: Vec<String>,
     issuers: Vec<String>,
-    /// Whether `listen.proxy.tls.client_ca` is written.
+    /// Whether `listen.proxy.tls` says who certifies clients.
     client_ca: bool,
+    /// The trust domains of `listen.proxy.tls`, when it names any.
+    trust_domains: Vec<String>,
     /// Whether `vault` is written.
     vault: bool,
 }
@@ -116,7 +118,12 @@ impl Known {
             destinations: names("destinations"),
             issuers: names("issuers"),
             vault: tree.find("vault").is_some(),
-            client_ca: tls.is_some_and(|tls| tls.find("client_ca").is_some()),
+            client_ca: tls
+                .is_some_and(|tls| tls.find("client_ca").is_some() || tls.find("trust_domains").is_some()),
+            trust_domains: tls
+                .and_then(|tls| tls.find("trust_domains"))
+                .map(|domains| domains.keys().map(str::to_owned).collect())
+                .unwrap_or_default(),
         }
     }
 }

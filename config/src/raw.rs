@@ -11,11 +11,11 @@ use forcefield_policy::names::ApiVersions;
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
-use crate::config::{Approvals, CertificateMatch, CollectorUrl, OrgUrl, Role, WhenFull};
+use crate::config::{Approvals, CertificateMatch, CollectorUrl, OrgUrl, Role, TrustSource, WhenFull};
 use crate::problem::Report;
 use crate::read::{
     At, CertificateName, HttpProxyUrl, HttpsUrl, Lasting, Name, OrgId, Percent, Placed, Read, RedisUrl,
-    Required, Table, VaultUrl, record,
+    Required, Table, TrustDomain, VaultUrl, record,
 };
 use crate::secret::SecretRef;
 use crate::yaml::{Node, Value};
@@ -96,6 +96,8 @@ record! {
         key: At<SecretRef>,
         /// The CAs of client certificates, PEM. With it a client certificate is asked for, never required.
         client_ca: Option<At<SecretRef>>,
+        /// Where the authorities of SVIDs come from, by SPIFFE trust domain. With it an SVID is verified by those of its own domain only, and `client_ca` verifies certificates without a SPIFFE ID.
+        trust_domains: Table<TrustDomain, At<TrustSource>>,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::problem::{Place, Report};
 use crate::yaml::{Node, Scalar, Value};
 
 pub(crate) use leaf::{AllowKey, Condition, Door, ModeName, Name, OrgId};
-pub(crate) use network::{CertificateName, Host, HttpProxyUrl, HttpsUrl, RedisUrl, VaultUrl};
+pub(crate) use network::{CertificateName, Host, HttpProxyUrl, HttpsUrl, RedisUrl, TrustDomain, VaultUrl};
 pub(crate) use quantity::{Bytes, Lasting, Percent, Rows};
 pub(crate) use record::{Keys, alternatives, record};
 pub(crate) use secret::PasswordHash;

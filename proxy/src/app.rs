@@ -15,7 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use forcefield_config::Config;
-use forcefield_config::config::{State, TlsListener};
+use forcefield_config::config::{State, TlsListener, TrustSource};
 use forcefield_config::secret::SecretRef;
 use forcefield_control::{Restraints, Widenings};
 use forcefield_credentials::{Credentials, Secret, Secrets};
@@ -23,6 +23,8 @@ use forcefield_identity::{IssuerKeys, Logins, Sessions};
 use forcefield_limits::{Clock, Limits};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::{mpsc, watch};
@@ -43,14 +45,20 @@ use crate::telemetry::otlp::{Exporter, Outlet};
 use crate::telemetry::trace::{Finished, Tracer};
 use crate::telemetry::{Telemetry, listener};
 use crate::upstream::{Origin, Rules, Upstream, VaultCarrier};
+use crate::workload::{Bundles, Workloads};
 
 use control::{Control, Reload, look_after};
+
+/// Trust domains and their authorities.
+type TrustDomains = Vec<(String, Vec<CertificateDer<'static>>)>;
 
 /// A Forcefield that is wired and not yet listening.
 pub struct App {
     service: Arc<Service>,
     front: Arc<Front>,
     secrets: Secrets,
+    /// What SPIFFE Workload APIs say about trust domains.
+    bundles: Arc<Bundles>,
     schemas: SchemaStore,
     /// Orgs whose schema lacks a name that was asked for.
     strange: mpsc::Receiver<String>,
@@ -96,10 +104,11 @@ impl App {
         let fetch: Arc<dyn forcefield_credentials::Fetch> = Arc::clone(&upstream) as _;
         let credentials = Credentials::new(&config, secrets.clone(), fetch)?;
         let key = config.audit.key.as_ref().map(|key| read(&secrets, key)).transpose()?;
+        let bundles = Arc::<Bundles>::default();
         let percent = config.telemetry.as_ref().and_then(|telemetry| telemetry.traces);
         let (tracer, traces) = percent.map(Tracer::new).unzip();
         let rooms = Arc::new(Rooms::open(&config, key.as_ref(), Telemetry::new(tracer), signals)?);
-        let trust = Arc::new(Trust::new(tls(&config, &config.listen.proxy, &secrets)?));
+        let trust = Arc::new(Trust::new(tls(&config, &config.listen.proxy, &secrets, &bundles)?));
         let store = SchemaStore::open(&state).context("opening the stored schemas")?;
         let stored = |org: &String| Some((org.clone(), Arc::new(store.stored(org)?)));
         let known: Schemas = config.orgs.keys().filter_map(stored).collect();
@@ -127,13 +136,14 @@ impl App {
         let service = service.shown();
         Replicas::keep(&service);
         let (wish, reloads) = mpsc::channel(4);
-        let control = Control::new(&service, &secrets, wish)?;
+        let control = Control::new(&service, &secrets, &bundles, wish)?;
         let front = Arc::new(Front::new(trust, timeouts));
         told::front("proxy", &service.rooms.telemetry, (&front, Problem::Certificate));
         Ok(Self {
             service,
             front,
             secrets,
+            bundles,
             schemas: store,
             strange,
             file,
@@ -186,6 +196,8 @@ impl App {
         process.background(Background { name: "issuers", work: Box::new(|| Box::pin(issuers.run())) });
         let signals = Arc::clone(&self.service).follow_signals();
         process.background(Background { name: "signals", work: Box::new(|| Box::pin(signals)) });
+        let workloads = self.workloads();
+        process.background(Background { name: "workloads", work: Box::new(|| Box::pin(workloads.run())) });
         self.listen_control(&mut process, &config);
         let work = move || -> crate::process::Work {
             Box::pin(async move {
@@ -221,6 +233,10 @@ impl App {
 
     fn issuers(&self) -> Issuers {
         Issuers::new(Arc::clone(&self.service), self.secrets.clone())
+    }
+
+    fn workloads(&self) -> Workloads {
+        Workloads::new(Arc::clone(&self.service), Arc::clone(&self.bundles))
     }
 
     fn listen_control(&self, process: &mut Process, config: &Config) {
@@ -311,6 +327,7 @@ impl Running {
             (Some(served), Some(address)) => Some(served.start(address, &mut tasks)?),
             (None, _) | (_, None) => None,
         };
+        tasks.spawn(app.workloads().run());
         Box::pin(app.first_schemas()).await;
         tasks.spawn(Box::pin(app.tasks()));
         Ok(Self { address, service, front, tasks, control })
@@ -443,9 +460,10 @@ fn origins(config: &Config, secrets: &Secrets) -> Result<Vec<Origin>> {
 }
 
 /// The TLS of a listener.
-fn tls(config: &Config, listener: &TlsListener, secrets: &Secrets) -> Result<TlsState> {
+fn tls(config: &Config, listener: &TlsListener, secrets: &Secrets, bundles: &Bundles) -> Result<TlsState> {
     let (certificate, key) = (read(secrets, &listener.tls.certificate)?, read(secrets, &listener.tls.key)?);
     let client_ca = listener.tls.client_ca.as_ref().map(|ca| read(secrets, ca)).transpose()?;
+    let trust_domains = trust_domains(listener, secrets, bundles)?;
     let named: Vec<(Secret, Secret)> = config
         .certificates
         .iter()
@@ -455,6 +473,7 @@ fn tls(config: &Config, listener: &TlsListener, secrets: &Secrets) -> Result<Tls
         certificate: certificate.expose(),
         key: key.expose(),
         client_ca: client_ca.as_ref().map(Secret::expose),
+        trust_domains: trust_domains.as_deref(),
         named: config
             .certificates
             .iter()
@@ -467,6 +486,32 @@ fn tls(config: &Config, listener: &TlsListener, secrets: &Secrets) -> Result<Tls
             .collect(),
     };
     TlsState::build(&material).context("the TLS of `listen.proxy`")
+}
+
+/// The authorities of a listener's trust domains, as far as they are known. `None` when it names none.
+fn trust_domains(
+    listener: &TlsListener,
+    secrets: &Secrets,
+    bundles: &Bundles,
+) -> Result<Option<TrustDomains>> {
+    let authorities = |(domain, source): (&String, &TrustSource)| {
+        let authorities = match source {
+            TrustSource::WorkloadApi(socket) => bundles.of(socket, domain),
+            TrustSource::Bundle(reference) => {
+                let pem = read(secrets, reference)?;
+                let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.expose()).collect();
+                all.ok().filter(|all| !all.is_empty()).with_context(|| {
+                    format!("`{reference}`, the bundle of the trust domain `{domain}`, is not PEM with a certificate")
+                })?
+            }
+        };
+        Ok((domain.clone(), authorities))
+    };
+    let domains = &listener.tls.trust_domains;
+    if domains.is_empty() {
+        return Ok(None);
+    }
+    domains.iter().map(authorities).collect::<Result<_>>().map(Some)
 }
 
 /// Reads the keys of issuers that have them in a file; the others' are fetched by [`Issuers`].

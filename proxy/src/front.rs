@@ -12,6 +12,7 @@ mod framing;
 mod guard;
 mod hygiene;
 mod pulse;
+mod svid;
 mod tls;
 
 use std::error::Error;

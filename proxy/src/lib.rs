@@ -25,6 +25,7 @@ pub mod tally;
 pub mod telemetry;
 pub mod tunnel;
 pub mod upstream;
+pub mod workload;
 
 mod command;
 

@@ -23,6 +23,7 @@ mod renewal;
 mod replicas;
 mod sdk;
 mod signals;
+mod spiffe;
 mod stopped;
 mod telemetry;
 mod theft;

@@ -44,6 +44,12 @@ impl Authority {
         self.issuer.pem()
     }
 
+    /// The CA's certificate, DER.
+    #[must_use]
+    pub fn der(&self) -> Vec<u8> {
+        self.issuer.der().to_vec()
+    }
+
     /// A server certificate for host names or addresses.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ pub struct Builder {
     reach: String,
     orgs: String,
     state: String,
+    clients: String,
     binary: PathBuf,
     watch: Watch,
 }
@@ -87,6 +88,7 @@ impl Builder {
             reach: String::new(),
             orgs: String::new(),
             state: "path: state/".to_owned(),
+            clients: "client_ca: file:tls/clients.pem".to_owned(),
             binary: binary.into(),
             watch: Watch::new(&private)?,
         })
@@ -150,6 +152,13 @@ impl Builder {
         }
         self.listen.push_str(CONTROL);
         Ok(self.section(RESPONDERS))
+    }
+
+    /// Has SVIDs verified by these authorities, as in `trust_domains`, and not by the CA of all clients.
+    #[must_use]
+    pub fn trust_domains(mut self, domains: &str) -> Self {
+        self.clients = format!("trust_domains: {{ {domains} }}");
+        self
     }
 
     /// Adds top-level sections to `forcefield.yaml`.
@@ -261,10 +270,10 @@ impl Builder {
 
     fn main_file(&self) -> String {
         let Salesforce { url, org_id, .. } = &self.salesforce;
-        let Self { sections, listen, reach, orgs, state, .. } = self;
+        let Self { sections, listen, reach, orgs, clients, state, .. } = self;
         format!(
             "listen:
-  proxy: {{ address: \"127.0.0.1:0\", tls: {{ certificate: file:tls/proxy.crt, key: file:tls/proxy.key, client_ca: file:tls/clients.pem }} }}
+  proxy: {{ address: \"127.0.0.1:0\", tls: {{ certificate: file:tls/proxy.crt, key: file:tls/proxy.key, {clients} }} }}
   metrics: {{ address: \"127.0.0.1:0\" }}
 {listen}state: {{ {state} }}
 audit: {{ path: audit/, when_full: block }}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Config, IssuerKeys, OrgUrl, ResponderProof, State, TlsListener};
+use super::{Config, IssuerKeys, OrgUrl, ResponderProof, State, TlsListener, TrustSource};
 use crate::secret::SecretRef;
 
 /// A HashiCorp Vault or OpenBao.
@@ -63,6 +63,12 @@ impl Config {
             [Some(&self.listen.proxy), self.listen.control.as_ref()].into_iter().flatten()
         {
             secrets.extend([&tls.certificate, &tls.key].into_iter().chain(&tls.client_ca));
+            for source in tls.trust_domains.values() {
+                match source {
+                    TrustSource::Bundle(bundle) => secrets.push(bundle),
+                    TrustSource::WorkloadApi(_) => {}
+                }
+            }
         }
         secrets.extend(self.certificates.iter().flat_map(|named| [&named.certificate, &named.key]));
         if let State::Redis { password, .. } = &self.state {

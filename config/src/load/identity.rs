@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::Known;
-use crate::config::{Authenticate, Config, Credential, Identity, Limits, Mode, Rated};
+use crate::config::{Authenticate, CertificateMatch, Config, Credential, Identity, Limits, Mode, Rated};
 use crate::problem::Report;
 use crate::raw::identity as raw;
 use crate::read::{At, ModeName, Name, PasswordHash, instead};
@@ -121,6 +121,9 @@ fn proof(way: raw::Authenticate, context: &Context<'_>, report: &mut Report<'_>)
                 let help = "write `client_ca` under `listen.proxy.tls` in the main file";
                 report.warning(certificate.at, "`listen.proxy` asks for no client certificate", help);
             }
+            if let Some(known) = context.known {
+                in_trust_domain(&certificate, &known.trust_domains, report);
+            }
             Authenticate::Certificate(certificate.value)
         }
         raw::Authenticate::Jwt(jwt) => {
@@ -137,6 +140,16 @@ fn proof(way: raw::Authenticate, context: &Context<'_>, report: &mut Report<'_>)
             Authenticate::Login { username: login.username?.value, password_hash: password_hash? }
         }
     })
+}
+
+/// Warns of an SVID that no authority can certify.
+fn in_trust_domain(certificate: &At<CertificateMatch>, domains: &[String], report: &mut Report<'_>) {
+    let CertificateMatch::Uri(id) = &certificate.value else { return };
+    let domain = id.strip_prefix("spiffe://").and_then(|rest| rest.split('/').next()).unwrap_or(id);
+    if !domains.is_empty() && !domains.iter().any(|known| known == domain) {
+        let help = "name it under `listen.proxy.tls.trust_domains` in the main file";
+        report.warning(certificate.at, format!("`{domain}` is not among the trust domains"), help);
+    }
 }
 
 fn hash(hash: Option<At<PasswordHash>>, report: &mut Report<'_>) -> Option<String> {

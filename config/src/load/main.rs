@@ -62,7 +62,10 @@ pub(super) fn main(
 fn asks_for_certificates(raw: &raw::Main) -> bool {
     let control = raw.listen.as_ref().and_then(|listen| listen.control.as_ref()?.as_ref());
     let tls = control.and_then(|control| control.tls.as_ref());
-    tls.is_some_and(|tls| tls.client_ca.as_ref().is_none_or(Option::is_some))
+    tls.is_some_and(|tls| {
+        tls.client_ca.as_ref().is_none_or(Option::is_some)
+            || tls.trust_domains.as_ref().is_none_or(|table| !table.0.is_empty())
+    })
 }
 
 fn listen(raw: raw::Listen, report: &mut Report<'_>) -> Option<Listen> {
@@ -103,7 +106,10 @@ fn tls_listener(raw: raw::TlsListener) -> Option<(TlsListener, Place)> {
     let (address, tls) = (raw.address?, raw.tls?);
     let (certificate, key) = (tls.certificate?.value, tls.key?.value);
     let client_ca = tls.client_ca?.map(|secret| secret.value);
-    Some((TlsListener { address: address.value, tls: Tls { certificate, key, client_ca } }, address.at))
+    let trust_domains = tls.trust_domains?.0.into_iter();
+    let trust_domains = trust_domains.map(|(domain, source)| (domain.value.0, source.value)).collect();
+    let tls = Tls { certificate, key, client_ca, trust_domains };
+    Some((TlsListener { address: address.value, tls }, address.at))
 }
 
 fn certificates(raw: Vec<raw::NamedCertificate>, report: &mut Report<'_>) -> Option<Vec<NamedCertificate>> {

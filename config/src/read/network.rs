@@ -1,12 +1,15 @@
 //! Addresses, networks, host names, URLs and what a certificate must carry.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use serde_json::{Value as Json, json};
 
 use super::{Leaf, Wrong};
-use crate::config::{CertificateMatch, CollectorUrl, OrgUrl, VaultAddress};
+use crate::config::{CertificateMatch, CollectorUrl, OrgUrl, TrustSource, VaultAddress};
+use crate::problem::{Place, Report};
+use crate::secret::SecretRef;
 use crate::yaml::Scalar;
 
 /// A host name, lower case.
@@ -24,6 +27,10 @@ pub(crate) struct HttpsUrl(pub(crate) String);
 /// `http://` or `https://`, a host and a port.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpProxyUrl(pub(crate) String);
+
+/// A SPIFFE trust domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TrustDomain(pub(crate) String);
 
 /// `https://`, or `http://` on this host, a host and perhaps a port.
 #[derive(Clone, Debug)]
@@ -233,12 +240,62 @@ impl Leaf for CertificateMatch {
     }
 }
 
+impl Leaf for TrustDomain {
+    fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
+        let text = scalar.as_text()?;
+        let help = "write it without `spiffe://`, in lower case: `corp.example`";
+        let wrong = || Wrong::new(format!("`{text}` is not a SPIFFE trust domain"), help);
+        is_trust_domain(text).then(|| Self(text.to_owned())).ok_or_else(wrong)
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "string", "title": "a SPIFFE trust domain such as `corp.example`", "pattern": "^[a-z0-9._-]{1,255}$" })
+    }
+}
+
+impl fmt::Display for TrustDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Leaf for TrustSource {
+    fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
+        let Some(socket) = scalar.text.strip_prefix("unix:") else {
+            return SecretRef::leaf(scalar).map(Self::Bundle);
+        };
+        // `unix:///run/x` and `unix:/run/x` are the same socket.
+        let socket = socket.strip_prefix("//").unwrap_or(socket);
+        let wrong = || {
+            let help = "write its absolute path: `unix:/run/spire/agent/public/api.sock`";
+            Wrong::new(format!("`{}` is not a Unix socket", scalar.text), help)
+        };
+        socket.starts_with('/').then(|| Self::WorkloadApi(socket.into())).ok_or_else(wrong)
+    }
+
+    fn note(&self, at: Place, report: &mut Report<'_>) {
+        match self {
+            Self::Bundle(bundle) => bundle.note(at, report),
+            Self::WorkloadApi(_) => {}
+        }
+    }
+
+    fn schema() -> Json {
+        json!({ "type": "string", "title": "`unix:SOCKET` for a SPIFFE Workload API, or a reference to a PEM bundle as to a secret", "pattern": "^unix:/.+|^(file|env|exec):.+|^vault:[^/]+/[^#]+#.+" })
+    }
+}
+
+/// A trust domain in the one spelling that the SPIFFE standard has for it.
+fn is_trust_domain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
+    (1..=255).contains(&text.len()) && text.bytes().all(plain)
+}
+
 /// A SPIFFE id of a workload, by the letter of the standard: no other spelling of the same id is taken.
 fn spiffe(text: &str) -> Result<(), &'static str> {
     let rest = text.strip_prefix("spiffe://").ok_or("a SPIFFE id")?;
     let (domain, path) = rest.split_once('/').ok_or("the SPIFFE id of a workload (it has no path)")?;
-    let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte);
-    if !(1..=255).contains(&domain.len()) || !domain.bytes().all(lower) {
+    if !is_trust_domain(domain) {
         return Err("a SPIFFE id (a trust domain has lower-case letters, digits, `.`, `-` and `_`)");
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);

@@ -35,6 +35,7 @@ use crate::front::{Arrival, Front, Host, Trust};
 use crate::process::Stop;
 use crate::service::Service;
 use crate::telemetry::health::Problem;
+use crate::workload::Bundles;
 
 /// The control plane of a configuration that has one.
 pub(super) struct Control {
@@ -65,11 +66,12 @@ impl Control {
     pub(super) fn new(
         service: &Arc<Service>,
         secrets: &Secrets,
+        bundles: &Bundles,
         reloads: mpsc::Sender<Reload>,
     ) -> Result<Option<Self>> {
         let config = Arc::clone(&service.live.load().config);
         let Some(listener) = &config.listen.control else { return Ok(None) };
-        let trust = Trust::new(tls(&config, listener, secrets).context("`listen.control`")?);
+        let trust = Trust::new(tls(&config, listener, secrets, bundles).context("`listen.control`")?);
         let timeouts = Timeouts { connections: CONNECTIONS, ..config.timeouts };
         let front = Arc::new(Front::new(Arc::new(trust), timeouts));
         super::told::front("control", &service.rooms.telemetry, (&front, Problem::ControlCertificate));

@@ -32,11 +32,28 @@ impl App {
         taken_up
     }
 
+    /// Takes up what Workload APIs say about trust domains: sessions are not resumed, and open connections are looked at
+    /// again. The configuration stays as it is.
+    pub(super) fn take_up_bundles(&self) {
+        let config = Arc::clone(&self.service.live.load().config);
+        let taken_up = || {
+            self.front.trust().replace(tls(&config, &config.listen.proxy, &self.secrets, &self.bundles)?);
+            if let (Some(running), Some(listener)) = (&self.control, &config.listen.control) {
+                running.front.trust().replace(tls(&config, listener, &self.secrets, &self.bundles)?);
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        if let Err(error) = taken_up() {
+            warn!(error = %format!("{error:#}"), "changed trust bundles are not taken up; those before hold");
+        }
+    }
+
     /// What of a changed configuration concerns the control plane.
     fn next_control(&self, config: &Config) -> Result<Option<(TlsState, Staff)>> {
         match (&self.control, &config.listen.control) {
             (Some(_), Some(listener)) => {
-                let trust = tls(config, listener, &self.secrets).context("`listen.control`")?;
+                let trust =
+                    tls(config, listener, &self.secrets, &self.bundles).context("`listen.control`")?;
                 Ok(Some((trust, staff(config, &self.secrets)?)))
             }
             (Some(_), None) | (None, Some(_)) => {
@@ -52,7 +69,7 @@ impl App {
         let service = &self.service;
         let before = service.live.load();
         let orgs = origins(&config, &self.secrets)?;
-        let trust = tls(&config, &config.listen.proxy, &self.secrets)?;
+        let trust = tls(&config, &config.listen.proxy, &self.secrets, &self.bundles)?;
         let control = self.next_control(&config)?;
         let credentials = service.credentials.load().next(&config).context("the credentials")?;
         let keys = Arc::clone(&before.standing().keys);

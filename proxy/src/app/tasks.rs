@@ -26,6 +26,9 @@ impl App {
         let (changed, mut changes) = mpsc::channel(1);
         let _watcher = self.watch(changed.clone());
         let mut looking = Box::pin(look_into_vault(self.secrets.clone(), Arc::clone(&self.service), changed));
+        let mut bundles = self.bundles.changes();
+        // What was said before the listeners were built is looked at again.
+        bundles.mark_changed();
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
         Box::pin(self.first_schemas()).await;
         if let Some(replicas) = &self.service.replicas
@@ -51,6 +54,7 @@ impl App {
                     let _ = self.reload();
                 }
                 () = &mut looking => {}
+                Ok(()) = bundles.changed() => self.take_up_bundles(),
                 Some(org) = self.strange.recv() => {
                     if self.is_older_than(&org, AGAIN) {
                         self.load_schema(&org).await;

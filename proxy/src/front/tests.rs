@@ -26,6 +26,7 @@ fn state(server: &Issued, client_ca: Option<&str>, named: &[(Vec<String>, Issued
         certificate: server.certificate.as_bytes(),
         key: server.key.as_bytes(),
         client_ca: client_ca.map(str::as_bytes),
+        trust_domains: None,
         named: named.collect(),
     })
     .unwrap()

@@ -24,6 +24,8 @@ use rustls::sign::CertifiedKey;
 use thiserror::Error;
 use tokio::sync::watch;
 
+use super::svid::TrustDomains;
+
 /// The TLS of one listener, replaceable while it serves.
 #[derive(Debug)]
 pub struct Trust {
@@ -57,6 +59,8 @@ pub struct TlsMaterial<'a> {
     pub key: &'a [u8],
     /// The CAs of client certificates; `None` asks for none.
     pub client_ca: Option<&'a [u8]>,
+    /// The authorities of SVIDs by trust domain, as far as they are known; `None` leaves SVIDs to `client_ca`.
+    pub trust_domains: Option<&'a [(String, Vec<CertificateDer<'static>>)]>,
     /// Further chains, chosen by SNI.
     pub named: Vec<NamedMaterial<'a>>,
 }
@@ -88,6 +92,9 @@ pub enum TlsError {
     /// The client CAs cannot be used.
     #[error("the client CA bundle holds no usable certificate")]
     ClientCa,
+    /// An authority of a trust domain cannot be used.
+    #[error("the bundle of the trust domain `{0}` holds what is no usable certificate")]
+    TrustDomain(String),
     /// A name that is not a host name.
     #[error("`{0}` is not a host name; write `name.example` or `*.name.example`")]
     Name(String),
@@ -147,6 +154,10 @@ impl TlsState {
     pub fn build(material: &TlsMaterial<'_>) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let clients = material.client_ca.map(|pem| client_verifier(pem, &provider)).transpose()?;
+        let clients = match material.trust_domains {
+            None => clients,
+            Some(domains) => Some(Arc::new(TrustDomains::new(domains, clients, &provider)?) as _),
+        };
         let certificates = Arc::new(Certificates::new(material, &provider)?);
         let shown_until = certificates.shown_until();
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;

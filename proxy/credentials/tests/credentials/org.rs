@@ -101,7 +101,12 @@ pub(crate) fn name(text: &str) -> IdentityName {
 /// A configuration with the identity `billing-sync` and this credential, its state in `root`.
 pub(crate) fn config(root: &Path, credential: Credential) -> Config {
     let reference = "file:none".parse::<forcefield_config::secret::SecretRef>().unwrap();
-    let tls = Tls { certificate: reference.clone(), key: reference, client_ca: None };
+    let tls = Tls {
+        certificate: reference.clone(),
+        key: reference,
+        client_ca: None,
+        trust_domains: Default::default(),
+    };
     let org = Org {
         name: "production".into(),
         url: OrgUrl { host: "acme.my.salesforce.com".into(), port: 443 },

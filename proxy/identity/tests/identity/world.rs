@@ -202,7 +202,12 @@ fn hash(secret: &str) -> String {
 
 fn config() -> Config {
     let reference: SecretRef = "file:none".parse().unwrap();
-    let tls = Tls { certificate: reference.clone(), key: reference.clone(), client_ca: None };
+    let tls = Tls {
+        certificate: reference.clone(),
+        key: reference.clone(),
+        client_ca: None,
+        trust_domains: Default::default(),
+    };
     let issuer = |issuer: &str| Issuer {
         issuer: issuer.into(),
         audience: "forcefield".into(),

@@ -95,6 +95,7 @@ async fn material_that_cannot_be_served_is_refused_by_name() {
             certificate: certificate.as_bytes(),
             key: key.as_bytes(),
             client_ca: client_ca.map(str::as_bytes),
+            trust_domains: None,
             named: vec![named],
         })
         .map(drop)
