@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use forcefield_tests::APP_SECRET;
 use forcefield_tests::pki::{Authority, Pem};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -114,7 +115,7 @@ async fn answer(
 async fn vault() -> (Vault, Authority) {
     let authority = Authority::new("Vault CA").unwrap();
     let vault = Vault::start(&authority.server(&["localhost"]).unwrap()).await;
-    vault.write("billing", json!({ "client_secret": "test-app-secret" }));
+    vault.write("billing", json!({ "client_secret": APP_SECRET }));
     let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
     vault.write("ci", json!({ "jwks": json!({ "keys": [key] }).to_string() }));
     (vault, authority)
@@ -156,7 +157,7 @@ async fn a_secret_is_read_from_vault_and_a_rotated_one_is_proven_and_used() {
     salesforce.expire_all_sessions();
     assert_eq!(client.query(QUERY).await.unwrap().status, 200);
     assert_eq!(vault.state.lock().unwrap().logins, 1);
-    for secret in ["test-app-secret", "rotated-again", "its-secret", "hvs.ours"] {
+    for secret in [APP_SECRET, "rotated-again", "its-secret", "hvs.ours"] {
         assert!(!proxy.output().contains(secret), "{secret} is in the log");
     }
 }
