@@ -213,9 +213,13 @@ async fn an_expired_certificate_keeps_requests_away_until_it_is_replaced() {
     show(2100).await;
     assert_eq!(readiness(&proxy, "ready\n").await.0, 200);
     assert!(value(&proxy.metrics().await.unwrap(), EXPIRY) > 4e9);
-    let metrics = proxy.metrics().await.unwrap();
-    // The last one is counted when all of it is in force.
-    assert!(value(&metrics, "forcefield_config_reloads_total{result=\"taken-up\"}") >= 1.0);
+    // A reload is counted when all of it is in force, the certificate first.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while value(&proxy.metrics().await.unwrap(), "forcefield_config_reloads_total{result=\"taken-up\"}") < 1.0
+    {
+        assert!(Instant::now() < deadline, "{}", proxy.output());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// What `/readyz` answers, once it is this text or some seconds are over.
