@@ -114,8 +114,7 @@ impl App {
         let known: Schemas = config.orgs.keys().filter_map(stored).collect();
         let (tell, strange) = mpsc::channel(16);
         let widenings = Widenings::open(&state).context("opening proposals and break-glass grants")?;
-        let widenings = Arc::new(widenings);
-        let standing = Standing { sessions: Arc::clone(&sessions), keys, widenings };
+        let standing = Standing { sessions: Arc::clone(&sessions), keys, widenings: Arc::new(widenings) };
         let (timeouts, config) = (config.timeouts, Arc::new(config));
         let service = Service {
             live: Live::new(Snapshot::new(config, known, standing, Timestamp::now())),

@@ -76,7 +76,7 @@ impl Scene {
         fs::write(root.join("forcefield.yaml"), main_file(listen, &salesforce) + &sections)?;
 
         let read = forcefield_cli::read_config(&root.join("forcefield.yaml"), crate::app::today())?;
-        let forcefield = Running::start(read.config).await?;
+        let forcefield = Box::pin(Running::start(read.config)).await?;
         let (tokens, leaked) = (Mutex::default(), AtomicUsize::new(0));
         Ok(Self { salesforce, forcefield, folder, ca_pem, secrets, tokens, responder, leaked })
     }
