@@ -32,33 +32,37 @@ async function search() {
   for (const name of ["identity", "object", "decision", "outcome"]) if (fields.get(name)) asked.set(name, fields.get(name).trim());
   for (const name of ["from", "until"]) if (fields.get(name)) asked.set(name, new Date(fields.get(name)).toISOString());
   records = [];
-  const answer = await ask(asked);
+  const answer = await ask(asked, asked);
   if (answer) show(answer.summary, answer.cut);
 }
 
 /** The page before: up to the oldest record shown, which may share its millisecond with others. */
 async function older(summary) {
-  const next = new URLSearchParams(asked);
+  const of = asked;
+  const next = new URLSearchParams(of);
   const before = records.length;
   const oldest = Date.parse(records.at(-1).time);
   next.set("until", new Date(oldest + 1).toISOString());
-  let answer = await ask(next);
+  let answer = await ask(next, of);
   if (answer && records.length === before) {
     next.set("until", new Date(oldest).toISOString());
-    answer = await ask(next);
+    answer = await ask(next, of);
   }
   if (answer) show(summary, answer.cut);
 }
 
-async function ask(parameters) {
-  parameters.set("limit", PAGE);
+/** Asks for a page of a search. What comes after another search has begun is nobody's any more. */
+async function ask(parameters, of) {
+  const page = new URLSearchParams(parameters);
+  page.set("limit", PAGE);
   try {
-    const answer = await get(`/v1/audit?${parameters}`);
+    const answer = await get(`/v1/audit?${page}`);
+    if (of !== asked) return null;
     const known = new Set(records.map((one) => one.decision));
     records.push(...answer.records.reverse().filter((one) => !known.has(one.decision)));
     return answer;
   } catch (problem) {
-    result.replaceChildren(el("p", { class: "problem" }, problem.message));
+    if (of === asked) result.replaceChildren(el("p", { class: "problem" }, problem.message));
     return null;
   }
 }
