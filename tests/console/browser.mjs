@@ -6,6 +6,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** How long anything may take before a test gives up, in milliseconds: a loaded machine is slow. */
+const WITHIN = 30000;
+
 export class Browser {
   /** Starts it; it takes the certificate of a file, and no other, without asking who signed it. */
   static async start(certificate) {
@@ -111,8 +114,8 @@ export class Page {
   }
 
   /** Waits until an expression holds. */
-  async until(expression, within = 15000) {
-    const deadline = Date.now() + within;
+  async until(expression) {
+    const deadline = Date.now() + WITHIN;
     for (;;) {
       const value = await this.value(expression).catch(() => false);
       if (value) return value;
@@ -121,17 +124,27 @@ export class Page {
     }
   }
 
-  /** Clicks where an element is, as a person does. */
+  /** Clicks an element as a person does: goes there, sees that it is under the pointer, presses. */
   async click(selector) {
-    await this.until(`!!document.querySelector(${JSON.stringify(selector)})?.checkVisibility()`);
-    const at = await this.value(`(() => {
-      const element = document.querySelector(${JSON.stringify(selector)});
-      element.scrollIntoView({ block: "center" });
-      const box = element.getBoundingClientRect();
-      return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-    })()`);
-    for (const type of ["mousePressed", "mouseReleased"]) {
-      await this.send("Input.dispatchMouseEvent", { type, ...at, button: "left", clickCount: 1 });
+    const name = JSON.stringify(selector);
+    const deadline = Date.now() + WITHIN;
+    for (;;) {
+      await this.until(`!!document.querySelector(${name})?.checkVisibility()`);
+      const at = await this.value(`(() => {
+        const element = document.querySelector(${name});
+        element.scrollIntoView({ block: "center" });
+        const box = element.getBoundingClientRect();
+        return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+      })()`).catch(() => null);
+      if (at) await this.send("Input.dispatchMouseEvent", { type: "mouseMoved", ...at });
+      // A list may have been drawn anew meanwhile; what is pointed at stands still.
+      if (at && (await this.value(`document.querySelector(${name})?.contains(document.elementFromPoint(${at.x}, ${at.y}))`))) {
+        for (const type of ["mousePressed", "mouseReleased"]) {
+          await this.send("Input.dispatchMouseEvent", { type, ...at, button: "left", clickCount: 1 });
+        }
+        return;
+      }
+      if (Date.now() > deadline) throw new Error(`it cannot be clicked: ${selector}`);
     }
   }
 

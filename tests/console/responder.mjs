@@ -15,6 +15,11 @@ const signIn = async (page, token) => {
   await page.press("Enter");
   await page.until(shown("#identities-rows tr"));
 };
+/** From the list to the page of one integration. */
+const opens = async (page, name) => {
+  await page.click(`tr[data-identity="${name}"] a`);
+  await page.until(`${shown('[data-page="identity"]')} && ${text("#identity-title")} === "${name}"`);
+};
 
 async function looks(page) {
   await page.goto(url);
@@ -80,7 +85,7 @@ async function acts(page) {
 /** A responder proposes to lift it; an admin sees that at once, and approves it. */
 async function approves(page, second) {
   await page.click('nav a[data-view="identities"]');
-  await page.click('tr[data-identity="drift"] a');
+  await opens(page, "drift");
   await page.press("r");
   await page.until(shown("#act"));
   await page.type("all clear");
@@ -108,7 +113,7 @@ async function approves(page, second) {
   await second.until(`${text('tr[data-identity="drift"] .pill')} === "open"`);
 
   // And an admin alone opens more for a while, and takes it back.
-  await second.click('tr[data-identity="drift"] a');
+  await opens(second, "drift");
   await second.press("b");
   await second.until(shown("#act"));
   await second.type("Case: { read: [CaseNumber, Subject] }");
@@ -157,7 +162,7 @@ async function follows(page) {
 
 async function oneDay(page) {
   await page.click('nav a[data-view="identities"]');
-  await page.click('tr[data-identity="nightly"] a');
+  await opens(page, "nightly");
   await page.until("document.querySelectorAll('#day rect.series').length > 0");
   assert.match(await page.value(text("#day figcaption")), /Account/);
   assert.equal(await page.value("[...document.querySelectorAll('#day .s0')].length > 0"), true);
@@ -196,7 +201,9 @@ async function revokes(page) {
   await page.click("#identity-held button");
   await page.until(`${text("#identity-held")}.includes("access")`);
   await page.picture("held");
-  await page.click("#identity-held td button");
+  // With the one from which the others were made, all are gone.
+  const row = await page.value(`[...document.querySelectorAll("#identity-held tbody tr")].findIndex((row) => row.innerText.startsWith("refresh"))`);
+  await page.click(`#identity-held tbody tr:nth-child(${row + 1}) button`);
   await page.until(shown("#act"));
   await page.type("found in a log");
   await page.press("Enter");
@@ -228,7 +235,7 @@ async function views(page) {
   await signIn(page, viewer);
   await page.until(`${text("#role")} === "viewer"`);
   assert.equal(await page.value("document.querySelectorAll('#identities-rows button').length"), 0);
-  await page.click('tr[data-identity="nightly"] a');
+  await opens(page, "nightly");
   await page.press("k");
   assert.equal(await page.value(shown("#act")), false);
   // The listener refuses whatever the page shows.

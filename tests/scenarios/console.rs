@@ -50,7 +50,7 @@ async fn browse(script: &str, arguments: &[&str]) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("console").join(script);
     let mut command = Command::new("node");
     command.arg(script).args(arguments);
-    let ended = tokio::time::timeout(Duration::from_secs(150), sdk::run_client(command)).await;
+    let ended = tokio::time::timeout(Duration::from_secs(400), sdk::run_client(command)).await;
     assert_eq!(ended.unwrap().unwrap().get("done"), Some(&true.into()));
 }
 

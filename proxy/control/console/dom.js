@@ -33,9 +33,9 @@ export function mark(node, name, value) {
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, String(value));
 }
 
-/** Whether somebody points at a part of the page, or has the focus in it: then it stands still. */
+/** Whether somebody points at a part of the page, presses there, or has the focus in it: then it stands still. */
 export function isBusy(node) {
-  const pointed = matchMedia("(hover: hover)").matches && node.matches(":hover");
+  const pointed = node.matches(":active") || (matchMedia("(hover: hover)").matches && node.matches(":hover"));
   return pointed || node.contains(document.activeElement);
 }
 
