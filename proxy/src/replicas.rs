@@ -9,6 +9,7 @@
 //! replica has seen gives that away; then an *epoch* begins, in which nothing is granted until every replica has had
 //! time to tell again what it knows.
 
+mod inquiries;
 mod link;
 mod memory;
 mod sessions;
@@ -35,6 +36,7 @@ use tokio::time::timeout;
 use ulid::Ulid;
 
 use crate::service::Service;
+use inquiries::Inquiries;
 use link::{DEADLINE, Link};
 use memory::Memory;
 
@@ -53,6 +55,7 @@ pub struct Replicas {
     generation: AtomicU64,
     others: AtomicU64,
     joined: watch::Sender<bool>,
+    inquiries: Arc<Inquiries>,
 }
 
 /// How long nothing may be heard before what others decided counts as unknown.
@@ -96,6 +99,7 @@ impl Replicas {
             generation: AtomicU64::new(1),
             others: AtomicU64::new(0),
             joined: watch::Sender::new(false),
+            inquiries: Arc::default(),
         }))
     }
 
@@ -233,6 +237,7 @@ impl Replicas {
         if lost {
             tracing::warn!(%epoch, "the store that the replicas share is empty, older than it was, or new to this replica: what is known here is told to it");
             self.generation.fetch_add(1, Ordering::AcqRel);
+            self.inquiries.forget();
         }
         Ok(lost)
     }

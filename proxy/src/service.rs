@@ -3,7 +3,9 @@
 mod aborting;
 mod destination;
 mod evidence;
+mod handles;
 mod health;
+mod learning;
 mod ledgered;
 mod login;
 mod own;
@@ -19,10 +21,10 @@ use forcefield_audit::{Outcome, Proof};
 use forcefield_config::config::Mode;
 use forcefield_control::Restraints;
 use forcefield_identity::{Caller, Carriers, Peer, PeerCertificate, Proof as How, SoapBody, Unidentified};
-use forcefield_limits::{Format, HandleScanner, Lease, Limits, RowCounter};
+use forcefield_limits::{Lease, Limits, RowCounter};
 use forcefield_policy::classify::{BodyUse, Unclear, UnclearKind, body_use, classify, decoded};
 use forcefield_policy::decision::{Permit, decide};
-use forcefield_policy::request::{Cut, Handle, HandleKind, HandleUse, Head, Origin, Request as Asked, Rows};
+use forcefield_policy::request::{Cut, Head, Request as Asked, Rows};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{HeaderName, Method, Request, Response, StatusCode};
@@ -36,7 +38,7 @@ use crate::exchange::Exchange;
 use crate::front::Arrival;
 use crate::intake::{Intake, Taken};
 use crate::live::{Live, Member, Snapshot};
-use crate::passing::{Issues, Passing};
+use crate::passing::Passing;
 use crate::presence::{Presence, Presences};
 use crate::replicas::Replicas;
 use crate::reply::{Form, Refusal, Rewriter, is_text, passes};
@@ -47,7 +49,7 @@ use arc_swap::ArcSwap;
 use destination::Export;
 pub(crate) use destination::Watch;
 use forcefield_credentials::{AccessToken, Credentials};
-use forcefield_identity::{Logins, Sessions};
+use forcefield_identity::Logins;
 use send::{OrgBody, Sent};
 
 /// Answers requests. One for the life of the process; what changes is behind [`Live`].
@@ -149,7 +151,7 @@ impl Service {
                 Err(soap) => Some(soap),
             },
         };
-        self.learn_session(parts, soap.as_ref()).await;
+        self.learn_session(parts, soap.as_ref(), &peer).await?; // perhaps another replica gave its token out
         let (caller, member) = identify(&live, &peer, parts, soap.as_ref(), exchange)?; // who is calling
         let admitted = self.let_in(&member.identity.name)?; // has no responder stopped it
         if let Some(reply) = self.own_user(&live, &caller, (&peer, parts), exchange) {
@@ -195,36 +197,6 @@ impl Service {
         service
     }
 
-    /// The tokens that were handed out.
-    #[must_use]
-    pub fn sessions(&self) -> Arc<Sessions> {
-        Arc::clone(&self.live.load().standing().sessions)
-    }
-
-    /// Learns of a session that another replica gave out. Nothing is said when it cannot: it is unknown then.
-    async fn learn_session(&self, parts: &Parts, soap: Option<&SoapBody>) {
-        if self.replicas.is_none() {
-            return;
-        }
-        let text = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let carriers = Carriers {
-            authorization: text(AUTHORIZATION),
-            x_sfdc_session: text(HeaderName::from_static("x-sfdc-session")),
-            soap_session: soap.and_then(SoapBody::session),
-            oauth_token: None,
-        };
-        let sessions = self.sessions();
-        let unknown: Vec<String> =
-            carriers.to_learn().filter(|token| sessions.may_learn(token)).map(str::to_owned).collect();
-        if !unknown.is_empty() {
-            // The store may be out of reach, which every request that needs it finds out by itself.
-            let _ = tokio::task::spawn_blocking(move || {
-                unknown.iter().try_for_each(|token| sessions.learn(token))
-            })
-            .await;
-        }
-    }
-
     /// Writes down what is only in memory, before the process ends.
     pub fn flush(self: &Arc<Self>) {
         if let Some(replicas) = &self.replicas {
@@ -257,16 +229,6 @@ impl Service {
             let method = head.method.parse().unwrap_or_default();
             Refusal::unclear(unclear, &member.grants, &method)
         })
-    }
-
-    /// What the ledger holds for the handles that a request names.
-    async fn origins(&self, member: &Member, asked: &Asked) -> Result<Vec<Option<Origin>>, Refusal> {
-        let mut origins = Vec::new();
-        for handle in asked.handles() {
-            let origin = self.limits.ledger().look_up(&member.identity.name, handle).await;
-            origins.push(origin.map_err(|_| Refusal::Unavailable(UNREAD))?);
-        }
-        Ok(origins)
     }
 
     /// Makes of Salesforce's answer what the client may have of it.
@@ -335,49 +297,6 @@ impl Service {
         Ok(Reply { head, body, passing: Some(passing), exact, presence: None })
     }
 
-    async fn issues(
-        &self,
-        member: &Member,
-        permit: &Permit,
-        kind: HandleKind,
-        content_type: &str,
-    ) -> Result<Issues, Refusal> {
-        let format = if content_type.contains("xml") { Format::Xml } else { Format::Json };
-        Ok(Issues {
-            scanner: HandleScanner::new(kind, format),
-            ledger: self.limits.ledger().clone(),
-            identity: member.identity.name.clone(),
-            origin: self.origin_of(member, permit).await?,
-        })
-    }
-
-    /// What a handle in the answer reads: what the request reads, or, for the next page, what the first page read.
-    async fn origin_of(&self, member: &Member, permit: &Permit) -> Result<Origin, Refusal> {
-        let Some(page) = permit.handles().first() else { return Ok(permit.origin()) };
-        let known = self.limits.ledger().look_up(&member.identity.name, page).await;
-        Ok(known.map_err(|_| Refusal::Unavailable(UNREAD))?.unwrap_or_else(|| permit.origin()))
-    }
-
-    /// Adds a query to what its Bulk 1.0 job reads, so that results are decided on it. Before it is sent: an answer that
-    /// is lost must not leave a query behind that the ledger does not know.
-    async fn learn(&self, member: &Member, permit: &Permit) -> Result<(), Refusal> {
-        for handle in permit.handles().iter().filter(|handle| matches!(handle.use_, HandleUse::Ask(_))) {
-            let reads = permit.origin().reads;
-            let learned = self.limits.ledger().amend(&member.identity.name, handle.into(), reads).await;
-            learned.map_err(|_| Refusal::Unavailable(LEDGER))?;
-        }
-        Ok(())
-    }
-
-    /// Forgets jobs that are gone.
-    async fn forget(&self, member: &Member, permit: &Permit) -> Result<(), Refusal> {
-        for handle in permit.handles().iter().filter(|handle| handle.use_ == HandleUse::Delete) {
-            let forgotten = self.limits.ledger().delete(&member.identity.name, handle.into()).await;
-            forgotten.map_err(|_| Refusal::Unavailable(LEDGER))?;
-        }
-        Ok(())
-    }
-
     async fn cut(
         &self,
         member: &Member,
@@ -398,23 +317,6 @@ impl Service {
         cut(&|id| named.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned()))?;
         let own = self.own_jobs(member, named.into_inner().unwrap_or_else(PoisonError::into_inner)).await?;
         cut(&|id| own.contains(id))
-    }
-
-    /// Those of some jobs, of any kind, that are the integration's own.
-    async fn own_jobs(&self, member: &Member, ids: BTreeSet<String>) -> Result<BTreeSet<String>, Refusal> {
-        let mut own = BTreeSet::new();
-        for text in ids {
-            let Some(id) = forcefield_policy::id::RecordId::parse(&text) else { continue };
-            for kind in [HandleKind::QueryJob, HandleKind::IngestJob, HandleKind::ClassicJob] {
-                let handle = Handle::job(kind, id, HandleUse::Status);
-                let found = self.limits.ledger().look_up(&member.identity.name, &handle).await;
-                if found.map_err(|_| Refusal::Unavailable(UNREAD))?.is_some() {
-                    own.insert(text);
-                    break;
-                }
-            }
-        }
-        Ok(own)
     }
 }
 
@@ -583,6 +485,3 @@ impl Reply {
         )
     }
 }
-
-const LEDGER: &str = "the ledger of cursors and jobs cannot be written at present";
-const UNREAD: &str = "the ledger of cursors and jobs cannot be read at present";

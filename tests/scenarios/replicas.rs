@@ -4,6 +4,7 @@
 
 mod decisions;
 mod store;
+mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -78,6 +78,12 @@ impl Peer {
         format!("https://{}", self.host.strip_suffix(":443").unwrap_or(&self.host))
     }
 
+    /// The smallest network that its host keeps for itself: its address, or the /64 of an IPv6 address.
+    #[must_use]
+    pub fn neighbourhood(&self) -> IpNet {
+        neighbourhood(self.address)
+    }
+
     /// The network that a token without a certificate is bound to: the narrowest of the identity's own networks that
     /// it is in, else its address (the /64 of an IPv6 address, within which hosts change theirs at will).
     pub(crate) fn network(&self, networks: &[IpNet]) -> IpNet {

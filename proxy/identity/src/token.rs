@@ -31,11 +31,23 @@ impl Token {
 
     /// A refresh token: Salesforce's prefix, and 384 random bits.
     pub(crate) fn refresh() -> Result<Self, NoRandomness> {
-        Self::random("5Aep")
+        Self::random(REFRESH)
+    }
+
+    /// Whether a text can be one of ours at all. What cannot is not worth a question to anyone.
+    pub(crate) fn has_form(text: &str) -> bool {
+        let is_org = |org: &str| org.len() == 15 && org.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let random = match text.split_once('!') {
+            Some((org, random)) => Some(random).filter(|_| is_org(org)),
+            None => text.strip_prefix(REFRESH),
+        };
+        random.is_some_and(|random| {
+            random.len() == SYMBOLS && random.bytes().all(|byte| ALPHABET.contains(&byte))
+        })
     }
 
     fn random(prefix: &str) -> Result<Self, NoRandomness> {
-        let mut bytes = Zeroizing::new([0; 64]);
+        let mut bytes = Zeroizing::new([0; SYMBOLS]);
         rand::fill(&mut *bytes).map_err(|_| NoRandomness)?;
         let mut text = String::with_capacity(prefix.len() + bytes.len());
         text.push_str(prefix);
@@ -74,6 +86,10 @@ impl TokenHash {
     }
 }
 
+/// What Salesforce's refresh tokens begin with.
+const REFRESH: &str = "5Aep";
+/// Random symbols of a token.
+const SYMBOLS: usize = 64;
 const ALPHABET: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._";
 
 #[cfg(test)]
@@ -89,5 +105,18 @@ mod tests {
         assert_ne!(Token::access("00D5g000004XyZE").unwrap().expose(), token.expose());
         assert!(Token::refresh().unwrap().expose().starts_with("5Aep"));
         assert_eq!(format!("{token:?}"), "Token(redacted)");
+    }
+
+    #[test]
+    fn what_can_be_a_token_of_ours_is_seen_by_its_form() {
+        let (access, refresh) = (Token::access("00D5g000004XyZE").unwrap(), Token::refresh().unwrap());
+        let (access, refresh) = (access.expose(), refresh.expose());
+        assert!(Token::has_form(access) && Token::has_form(refresh));
+        let long = format!("{access}x");
+        let workload = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln";
+        for other in ["", "5Aep", workload, &long, &access.replace("00D", "00"), &refresh.replace("5A", "5")]
+        {
+            assert!(!Token::has_form(other), "{other}");
+        }
     }
 }

@@ -20,11 +20,6 @@ impl SharedSessions for Replicas {
         self.wait(|replicas| async move { replicas.revoke_sessions(&sessions).await })
     }
 
-    fn line(&self, hash: &str) -> io::Result<Option<String>> {
-        let key = session(hash);
-        self.wait(|replicas| async move { replicas.link.ask(redis::cmd("GET").arg(key)).await })
-    }
-
     fn lines_of(&self, identity: &IdentityName) -> io::Result<Vec<(String, String)>> {
         let of = sessions_of(identity);
         self.wait(|replicas| async move {
@@ -89,7 +84,7 @@ impl Replicas {
     }
 }
 
-fn session(hash: &str) -> String {
+pub(super) fn session(hash: &str) -> String {
     key(&["session", hash])
 }
 

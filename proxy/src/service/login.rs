@@ -60,24 +60,15 @@ impl Service {
             _ => LoginForm::parse(&query),
         };
         let form = form.map_err(|malformed| unclear(malformed.to_string()))?;
+        let named = ["token", "refresh_token"].into_iter().filter_map(|name| form.value(name));
+        let carried = carriers((&authorization, &session), &form, &route);
+        self.learn_sessions(carried.to_learn().chain(named), peer).await?;
         let (service, live, peer) = (Arc::clone(self), Arc::clone(live), peer.clone());
         // Checking a secret takes tens of milliseconds of a core: few at once, and not on the way of other requests.
         let _turn =
             self.logging_in.acquire().await.map_err(|_| Refusal::Unavailable("the process is ending"))?;
         let login = tokio::task::spawn_blocking(move || {
-            let oauth_token = form.value("oauth_token").filter(|_| matches!(route, Route::Identity { .. }));
-            let carriers = Carriers {
-                authorization: authorization.as_deref(),
-                x_sfdc_session: session.as_deref(),
-                soap_session: None,
-                oauth_token,
-            };
-            let sessions = service.sessions();
-            let named = ["token", "refresh_token"].into_iter().filter_map(|name| form.value(name));
-            for token in carriers.to_learn().chain(named).filter(|token| sessions.may_learn(token)) {
-                // Out of reach: then it is not known.
-                let _ = sessions.learn(token);
-            }
+            let carriers = carriers((&authorization, &session), &form, &route);
             let request =
                 LoginRequest { method: &method, form: &form, carriers, peer: &peer, now: Timestamp::now() };
             service.logins.answer(&live.identities, &route, &request)
@@ -101,9 +92,9 @@ impl Service {
             parts.headers.get(&name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
         let (authorization, session) = (text(AUTHORIZATION), text(HeaderName::from_static("x-sfdc-session")));
+        self.learn_session(parts, Some(&soap), peer).await?;
         let (service, live, peer) = (Arc::clone(self), Arc::clone(live), peer.clone());
         let path = folded(parts.uri.path()).to_owned();
-        self.learn_session(parts, Some(&soap)).await;
         let _turn =
             self.logging_in.acquire().await.map_err(|_| Refusal::Unavailable("the process is ending"))?;
         let login = tokio::task::spawn_blocking(move || {
@@ -132,6 +123,20 @@ impl Service {
             self.let_in(&identity)?;
         }
         Ok(Reply::whole(response(answer)))
+    }
+}
+
+/// The tokens that a login request carries.
+fn carriers<'a>(
+    (authorization, session): (&'a Option<String>, &'a Option<String>),
+    form: &'a LoginForm,
+    route: &Route,
+) -> Carriers<'a> {
+    Carriers {
+        authorization: authorization.as_deref(),
+        x_sfdc_session: session.as_deref(),
+        soap_session: None,
+        oauth_token: form.value("oauth_token").filter(|_| matches!(route, Route::Identity { .. })),
     }
 }
 

@@ -8,9 +8,10 @@ use forcefield_policy::names::IdentityName;
 use super::journal::Event;
 use super::{Session, Sessions};
 use crate::certificate::hexadecimal;
-use crate::token::TokenHash;
+use crate::token::{Token, TokenHash};
 
-/// The store that several replicas share, as far as sessions need it. Every call waits, and has a deadline.
+/// The store that several replicas share, as far as sessions need it. Every call waits, and has a deadline: none is for
+/// what anybody may ask without a secret.
 pub trait SharedSessions: Send + Sync {
     /// Makes sessions known to all replicas, unless they are.
     ///
@@ -23,12 +24,6 @@ pub trait SharedSessions: Send + Sync {
     /// # Errors
     /// The store is out of reach.
     fn revoke(&self, sessions: &[Told]) -> io::Result<()>;
-
-    /// What is known of a session, by the hash of its token.
-    ///
-    /// # Errors
-    /// The store is out of reach.
-    fn line(&self, hash: &str) -> io::Result<Option<String>>;
 
     /// The sessions of an identity: their hashes, and what is known of each.
     ///
@@ -80,22 +75,13 @@ impl Sessions {
         self
     }
 
-    /// Whether other replicas may know a token that is not known here.
+    /// What to ask the other replicas by about a token that is not known here: its SHA-256 in hexadecimal digits. `None`
+    /// when it is known, cannot be one of ours by its form, or nobody shares these sessions.
     #[must_use]
-    pub fn may_learn(&self, token: &str) -> bool {
-        self.shared.is_some() && !self.by_hash.contains_key(&TokenHash::of(token))
-    }
-
-    /// Learns of a token from the other replicas. Waits for it: not for the way of a request.
-    ///
-    /// # Errors
-    /// The store that they share is out of reach.
-    pub fn learn(&self, token: &str) -> io::Result<()> {
-        let hash = hexadecimal(&TokenHash::of(token).0);
-        match self.shared.as_ref().map(|shared| shared.line(&hash)).transpose()?.flatten() {
-            Some(line) => self.hear(&line),
-            None => Ok(()),
-        }
+    pub fn unknown(&self, token: &str) -> Option<String> {
+        let is_shared = self.shared.is_some() && Token::has_form(token);
+        let hash = is_shared.then(|| TokenHash::of(token))?;
+        (!self.by_hash.contains_key(&hash)).then(|| hexadecimal(&hash.0))
     }
 
     /// All sessions that are remembered here, for a store that has lost them.

@@ -1,0 +1,95 @@
+//! Cursors and jobs: whose they are, and what they read.
+
+use std::collections::BTreeSet;
+
+use forcefield_limits::{Format, HandleScanner};
+use forcefield_policy::decision::Permit;
+use forcefield_policy::request::{Handle, HandleKind, HandleUse, Origin, Request as Asked};
+
+use super::Service;
+use crate::live::Member;
+use crate::passing::Issues;
+use crate::reply::Refusal;
+
+impl Service {
+    /// What the ledger holds for the handles that a request names.
+    pub(super) async fn origins(
+        &self,
+        member: &Member,
+        asked: &Asked,
+    ) -> Result<Vec<Option<Origin>>, Refusal> {
+        let mut origins = Vec::new();
+        for handle in asked.handles() {
+            let origin = self.limits.ledger().look_up(&member.identity.name, handle).await;
+            origins.push(origin.map_err(|_| Refusal::Unavailable(UNREAD))?);
+        }
+        Ok(origins)
+    }
+
+    pub(super) async fn issues(
+        &self,
+        member: &Member,
+        permit: &Permit,
+        kind: HandleKind,
+        content_type: &str,
+    ) -> Result<Issues, Refusal> {
+        let format = if content_type.contains("xml") { Format::Xml } else { Format::Json };
+        Ok(Issues {
+            scanner: HandleScanner::new(kind, format),
+            ledger: self.limits.ledger().clone(),
+            identity: member.identity.name.clone(),
+            origin: self.origin_of(member, permit).await?,
+        })
+    }
+
+    /// What a handle in the answer reads: what the request reads, or, for the next page, what the first page read.
+    async fn origin_of(&self, member: &Member, permit: &Permit) -> Result<Origin, Refusal> {
+        let Some(page) = permit.handles().first() else { return Ok(permit.origin()) };
+        let known = self.limits.ledger().look_up(&member.identity.name, page).await;
+        Ok(known.map_err(|_| Refusal::Unavailable(UNREAD))?.unwrap_or_else(|| permit.origin()))
+    }
+
+    /// Adds a query to what its Bulk 1.0 job reads, so that results are decided on it. Before it is sent: an answer that
+    /// is lost must not leave a query behind that the ledger does not know.
+    pub(super) async fn learn(&self, member: &Member, permit: &Permit) -> Result<(), Refusal> {
+        for handle in permit.handles().iter().filter(|handle| matches!(handle.use_, HandleUse::Ask(_))) {
+            let reads = permit.origin().reads;
+            let learned = self.limits.ledger().amend(&member.identity.name, handle.into(), reads).await;
+            learned.map_err(|_| Refusal::Unavailable(LEDGER))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets jobs that are gone.
+    pub(super) async fn forget(&self, member: &Member, permit: &Permit) -> Result<(), Refusal> {
+        for handle in permit.handles().iter().filter(|handle| handle.use_ == HandleUse::Delete) {
+            let forgotten = self.limits.ledger().delete(&member.identity.name, handle.into()).await;
+            forgotten.map_err(|_| Refusal::Unavailable(LEDGER))?;
+        }
+        Ok(())
+    }
+
+    /// Those of some jobs, of any kind, that are the integration's own.
+    pub(super) async fn own_jobs(
+        &self,
+        member: &Member,
+        ids: BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, Refusal> {
+        let mut own = BTreeSet::new();
+        for text in ids {
+            let Some(id) = forcefield_policy::id::RecordId::parse(&text) else { continue };
+            for kind in [HandleKind::QueryJob, HandleKind::IngestJob, HandleKind::ClassicJob] {
+                let handle = Handle::job(kind, id, HandleUse::Status);
+                let found = self.limits.ledger().look_up(&member.identity.name, &handle).await;
+                if found.map_err(|_| Refusal::Unavailable(UNREAD))?.is_some() {
+                    own.insert(text);
+                    break;
+                }
+            }
+        }
+        Ok(own)
+    }
+}
+
+const LEDGER: &str = "the ledger of cursors and jobs cannot be written at present";
+const UNREAD: &str = "the ledger of cursors and jobs cannot be read at present";
