@@ -61,7 +61,9 @@ fn log(default: &str) {
     let filter = EnvFilter::try_from_env("FORCEFIELD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr);
     // Where the log cannot be written there is nowhere to say so: trying would end the thread that does.
-    log.log_internal_errors(false).init();
+    let log = log.log_internal_errors(false).finish();
+    // Not `init`, which takes in what libraries log elsewhere where some other crate of the build wants that.
+    let _ = tracing::subscriber::set_global_default(log);
 }
 
 #[expect(clippy::print_stderr, reason = "errors of a command go to standard error")]

@@ -1,8 +1,7 @@
 //! What one identity has spent, whatever its limits are today.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use forcefield_config::config::{Budget, Window};
@@ -12,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::holding::Holding;
 use crate::ring::Ring;
+use crate::sync::{AtomicU32, Mutex, MutexGuard, Ordering};
 
 /// The account of one identity: it outlives every reload of the configuration.
 #[derive(Debug)]
@@ -22,6 +22,11 @@ pub(crate) struct Account {
     /// Rounds with the store of several replicas that have ended.
     pub(crate) settled: watch::Sender<u64>,
 }
+
+/// A place among the requests of an account that are under way, given back when this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Place(Arc<Account>);
 
 /// The books of an account.
 #[derive(Debug, Default)]
@@ -46,6 +51,14 @@ pub(crate) enum Of<'a> {
     Calls,
     /// Rows of an exported object, in lower case.
     Export(&'a str),
+}
+
+/// A budget that has less left than was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Short<'a> {
+    pub(crate) of: Of<'a>,
+    pub(crate) budget: Budget,
+    pub(crate) left: u64,
 }
 
 /// Rows, bytes and calls.
@@ -91,21 +104,25 @@ impl Account {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place among the requests under way, if there are fewer than `most`.
-    pub(crate) fn enter(&self, most: Option<u32>) -> Result<(), u32> {
+    /// Takes a place among the requests under way, if there are fewer than `most`; says `most` if not.
+    pub(crate) fn enter(self: &Arc<Self>, most: Option<u32>) -> Result<Place, u32> {
         let most = most.unwrap_or(u32::MAX);
         let enter = |under_way: u32| (under_way < most).then(|| under_way.saturating_add(1));
-        self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, enter).map(drop).map_err(|_| most)
-    }
-
-    /// Gives a place back that [`Account::enter`] gave.
-    pub(crate) fn leave(&self) {
-        self.in_flight.fetch_sub(1, Ordering::AcqRel);
+        let entered = self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, enter);
+        entered.map(|_| Place(Arc::clone(self))).map_err(|_| most)
     }
 
     /// Requests under way.
     pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Acquire)
+    }
+}
+
+// === impl Place ===
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -138,6 +155,21 @@ impl Books {
     pub(crate) fn left_in_all(&mut self, of: Of<'_>, budget: Budget, now: Duration) -> u64 {
         let free = self.holding.as_ref().map_or(0, |holding| holding.free(of));
         self.left(of, budget, now).saturating_add(free)
+    }
+
+    /// Whether so much more of each may be spent here and now; gives the first that has less.
+    pub(crate) fn fits<'a>(
+        &mut self,
+        wanted: impl Iterator<Item = (Of<'a>, Budget, u64)>,
+        now: Duration,
+    ) -> Result<(), Short<'a>> {
+        for (of, budget, more) in wanted {
+            let left = self.left(of, budget, now);
+            if more > left {
+                return Err(Short { of, budget, left });
+            }
+        }
+        Ok(())
     }
 
     /// When the first of what is spent comes back.

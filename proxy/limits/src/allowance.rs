@@ -2,17 +2,15 @@
 //! they run short.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use forcefield_config::config::Limits as Configured;
 
+use crate::usage::Usage;
+
 /// What Salesforce last said of one org's API calls.
 #[derive(Debug)]
-pub(crate) struct Allowance {
-    used: AtomicU64,
-    most: AtomicU64,
-}
+pub(crate) struct Allowance(Usage);
 
 /// The allowances of all orgs, by name. They outlive every reload of the configuration.
 #[derive(Debug, Default)]
@@ -28,13 +26,13 @@ const SHORT: f64 = 0.8;
 const USUAL_PRIORITY: u8 = 100;
 /// What an org is taken to have before Salesforce has said more: the smallest allowance of an edition with an API
 /// (Developer Edition, 15,000 in 24 hours).
-const SMALLEST: u64 = 15_000;
+const SMALLEST: u32 = 15_000;
 
 // === impl Allowance ===
 
 impl Allowance {
     fn new() -> Self {
-        Self { used: AtomicU64::new(0), most: AtomicU64::new(SMALLEST) }
+        Self(Usage::of(SMALLEST))
     }
 
     /// Takes up what an answer says, as in `Sforce-Limit-Info: api-usage=18/15000`.
@@ -44,14 +42,13 @@ impl Allowance {
         if let (Ok(used), Ok(most)) = (used.trim().parse(), most.trim().parse())
             && most > 0
         {
-            self.used.store(used, Ordering::Relaxed);
-            self.most.store(most, Ordering::Relaxed);
+            self.0.tell(used, most);
         }
     }
 
     /// How many calls are used, and how many there are in 24 hours.
     pub(crate) fn calls(&self) -> (u64, u64) {
-        (self.used.load(Ordering::Relaxed), self.most.load(Ordering::Relaxed))
+        self.0.told()
     }
 
     /// The calls of a share in percent, at least one.

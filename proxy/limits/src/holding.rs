@@ -32,10 +32,27 @@ pub(crate) struct Holding {
     pub(crate) generation: u64,
     /// Rounds begun; a report is numbered by it.
     pub(crate) begun: u64,
+    /// Whether the store may count something as held here.
+    pub(crate) owes: bool,
     /// Whether one is under way.
     pub(crate) settling: bool,
     /// Whether another is to follow it.
     pub(crate) again: bool,
+}
+
+/// A round that was begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    pub(crate) number: u64,
+    asked: Duration,
+    active: Active,
+}
+
+/// Whether an identity calls through this replica. One that does not holds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Active {
+    Yes,
+    No,
 }
 
 /// One replica among those that an identity calls through.
@@ -124,8 +141,17 @@ impl Holding {
         }
     }
 
-    /// Lets go of everything.
-    pub(crate) fn let_go(&mut self) {
+    /// Begins a round.
+    pub(crate) fn begin(&mut self, asked: Duration, active: Active) -> Begun {
+        self.begun += 1;
+        if active == Active::No {
+            self.let_go();
+        }
+        self.owes = true;
+        Begun { number: self.begun, asked, active }
+    }
+
+    fn let_go(&mut self) {
         self.until = Duration::ZERO;
         self.rows.held = 0;
         self.bytes.held = 0;
@@ -133,8 +159,13 @@ impl Holding {
         self.exports.clear();
     }
 
-    /// Takes up what the store answered to a report of the moment `asked`.
-    pub(crate) fn take(&mut self, settled: Settled, asked: Duration, active: bool) {
+    /// Takes up what the store answered in a round. When a later one was begun, that one told what is held: what this
+    /// one granted is not held, and the store learns so.
+    pub(crate) fn take(&mut self, settled: Settled, round: Begun) {
+        if round.number != self.begun {
+            return;
+        }
+        self.owes = round.active == Active::Yes;
         self.among = Among { replicas: settled.replicas.max(1), rank: settled.rank };
         self.lanes = settled.lanes;
         for (name, granted) in settled.purses {
@@ -142,8 +173,8 @@ impl Holding {
                 part.take(granted);
             }
         }
-        if active {
-            self.until = asked + LEASE;
+        if self.owes {
+            self.until = round.asked + LEASE;
         }
     }
 
@@ -228,4 +259,8 @@ const EXPORT: &str = "export:";
 const LARGEST: u64 = 1 << 52;
 
 #[cfg(test)]
+#[path = "holding/laws.rs"]
+mod laws;
+#[cfg(test)]
+#[path = "holding/tests.rs"] // `tests/interleavings.rs` compiles this file too, from its own folder
 mod tests;

@@ -17,12 +17,15 @@ mod keeper;
 mod ledger;
 mod limits;
 mod meter;
+mod pace;
 mod ring;
 mod rows;
 mod settle;
 mod shared_store;
 mod store;
+mod sync;
 mod time;
+mod usage;
 mod xml;
 
 pub use handles::{Format, HandleScanner, Issued};

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::account::{Account, Books};
-use crate::holding::spent;
+use crate::holding::{Active, Begun, spent};
 use crate::keeper::Shared;
 use crate::limits::Limits;
 use crate::meter::Meter;
@@ -66,25 +66,24 @@ impl Limits {
         let mut leaving = JoinSet::new();
         for meter in self.meters().values() {
             let mut books = meter.account().books();
-            let held = books.holding.as_ref().is_some_and(|holding| holding.lasts(self.shared.time.now()));
-            if held {
-                let report = meter.report(&self.shared, &mut books, false);
+            if books.holding.as_ref().is_some_and(|holding| holding.owes) {
+                let report = meter.report(&self.shared, &mut books, Active::No);
                 let store = Arc::clone(&replicas.store);
-                leaving.spawn(async move { store.settle(&report).await.is_ok() });
+                leaving.extend(report.map(|(report, _)| async move { store.settle(&report).await.is_ok() }));
             }
         }
         // Who cannot give back any more loses what the window holds; nobody gains.
         let _ = timeout(LEAVING, leaving.join_all()).await;
     }
 
-    /// Who calls, and who has something to tell that the store has lost.
+    /// Who holds something, and who has something to tell that the store has lost.
     fn due(&self, replicas: &Replicas) -> BTreeSet<IdentityName> {
         let (now, generation) = (self.shared.time.now(), replicas.store.generation());
         let is_due = |meter: &Meter| {
             let mut books = meter.account().books();
             let told = books.holding.as_ref().is_none_or(|holding| holding.generation == generation);
             let knows = books.knows_something(now);
-            books.holding.as_ref().is_some_and(|holding| holding.lasts(now)) || !told && knows
+            books.holding.as_ref().is_some_and(|holding| holding.owes) || !told && knows
         };
         let meters = self.meters();
         let due = meters.iter().filter(|(_, meter)| is_due(meter));
@@ -117,56 +116,49 @@ fn begin_rounds(meter: Arc<Meter>, shared: Arc<Shared>) {
 }
 
 async fn round(meter: &Meter, shared: &Shared) {
-    let (Some(replicas), asked) = (&shared.replicas, shared.time.now()) else { return };
+    let Some(replicas) = &shared.replicas else { return };
     let (account, generation) = (meter.account(), replicas.store.generation());
-    let report = {
+    let begun = {
         let mut books = account.books();
-        let active = is_active(account, &books, asked);
+        let active = is_active(account, &books, shared.time.now());
         meter.report(shared, &mut books, active)
     };
+    let Some((report, round)) = begun else { return };
     let answer = replicas.store.settle(&report).await;
     if let (Ok(settled), Some(holding)) = (answer, &mut account.books().holding) {
-        holding.take(settled, asked, report.active);
+        holding.take(settled, round);
         holding.generation = generation;
     }
     account.settled.send_replace(report.version);
 }
 
 /// Whether an identity calls through this replica.
-fn is_active(account: &Account, books: &Books, now: Duration) -> bool {
+fn is_active(account: &Account, books: &Books, now: Duration) -> Active {
     let recently = books.holding.as_ref().is_some_and(|holding| now < holding.used + LINGERS);
-    recently || account.in_flight() > 0
+    if recently || account.in_flight() > 0 { Active::Yes } else { Active::No }
 }
 
 // === impl Meter ===
 
 impl Meter {
-    /// Begins a round: what is told and asked in it. An identity that is not active holds nothing from now on.
-    fn report(&self, shared: &Shared, books: &mut Books, active: bool) -> Report {
-        let spent = spent(&books.own);
-        let generation = shared.replicas.as_ref().map_or(0, |replicas| replicas.store.generation());
-        let (mut asks, mut restore, mut version) = (Vec::<Ask>::new(), Vec::new(), 0);
-        if let Some(holding) = &mut books.holding {
-            asks.extend(self.budgets().map(|(of, budget)| holding.ask(of, budget)));
-            if holding.generation != generation {
-                restore.clone_from(&holding.lanes);
-            }
-            holding.begun += 1;
-            version = holding.begun;
-            if !active {
-                holding.let_go();
-            }
-        }
-        Report {
+    /// Begins a round: what is told and asked in it. `None` when nothing is shared.
+    fn report(&self, shared: &Shared, books: &mut Books, active: Active) -> Option<(Report, Begun)> {
+        let (replicas, holding) = (shared.replicas.as_ref()?, books.holding.as_mut()?);
+        let asks: Vec<Ask> = self.budgets().map(|(of, budget)| holding.ask(of, budget)).collect();
+        let is_known = holding.generation == replicas.store.generation();
+        let restore = if is_known { Vec::new() } else { holding.lanes.clone() };
+        let round = holding.begin(shared.time.now(), active);
+        let report = Report {
             identity: self.account().identity.clone(),
             lane: shared.journal.lane().to_owned(),
             living: shared.living(),
-            version,
-            active,
-            spent,
+            version: round.number,
+            active: active == Active::Yes,
+            spent: spent(&books.own),
             asks,
             restore,
-        }
+        };
+        Some((report, round))
     }
 }
 

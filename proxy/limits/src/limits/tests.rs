@@ -1,6 +1,8 @@
 //! The promises of the room, on a real state folder: budgets hold exactly under concurrency, over restarts, crashes
 //! and reloads.
 
+mod clock;
+
 use std::io::{BufRead, BufReader, Write};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::process::{Command, Stdio};

@@ -7,7 +7,7 @@ use forcefield_policy::decision::Permit;
 use forcefield_policy::request::Rows;
 
 use super::{Counted, Exceeded, ExportBudget, Meter, OfOrg, Spent};
-use crate::account::{Amount, Books, Of};
+use crate::account::{Amount, Books, Of, Place, Short};
 use crate::holding::Among;
 use crate::keeper::{Order, Shared};
 use crate::settle::Round;
@@ -20,6 +20,7 @@ pub struct Lease {
     /// The export budgets that its rows count against.
     exports: Vec<ExportBudget>,
     counted: Amount,
+    _place: Place,
 }
 
 /// Rows that are written down at once; what is fewer waits for the keeper's next round.
@@ -52,12 +53,13 @@ impl Meter {
         self.fits(shared, &mut books, &exports, one).map_err(|spent| self.refused(&mut books, spent))?;
         self.has_calls(shared, &mut books)?;
         let most = self.concurrent.map(|most| among.of(most));
-        self.account.enter(most).map_err(|limit| Exceeded::Concurrent { limit })?;
+        let place = self.account.enter(most).map_err(|limit| Exceeded::Concurrent { limit })?;
         books.spend(Of::Calls, 1, shared.time.now());
         books.unwritten.calls = books.unwritten.calls.saturating_add(1);
         self.tell(shared, &mut books);
         drop(books);
-        Ok(Lease { shared: Arc::clone(shared), meter: Arc::clone(self), exports, counted: Amount::default() })
+        let (shared, meter) = (Arc::clone(shared), Arc::clone(self));
+        Ok(Lease { shared, meter, exports, counted: Amount::default(), _place: place })
     }
 
     /// What a request waits for before it asks to be let in, when this replica holds too little for it.
@@ -152,15 +154,11 @@ impl Meter {
         more: Amount,
     ) -> Result<(), Spent> {
         let now = shared.time.now();
-        for (of, budget, more) in self.counted(exports, more) {
-            let left = books.left(of, budget, now);
-            if more > left {
-                let renews = books.renews(of, budget.window).unwrap_or(now);
-                let counted = counted(of, exports);
-                return Err(Spent { counted, budget, left, renews_at: shared.time.on_the_wall(renews) });
-            }
-        }
-        Ok(())
+        books.fits(self.counted(exports, more), now).map_err(|Short { of, budget, left }| {
+            let renews = books.renews(of, budget.window).unwrap_or(now);
+            let counted = counted(of, exports);
+            Spent { counted, budget, left, renews_at: shared.time.on_the_wall(renews) }
+        })
     }
 
     /// The budgets that an answer counts against, and by how much.
@@ -259,12 +257,6 @@ impl Lease {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.counted.bytes
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.meter.account.leave();
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use forcefield_config::config::{Limits as Configured, Rate, Rated};
@@ -11,6 +10,7 @@ use forcefield_policy::request::{Operation, Verb};
 
 use super::Exceeded;
 use crate::holding::Among;
+use crate::pace::Pace;
 use crate::time::Clock;
 
 /// How often some requests of an identity may come.
@@ -21,8 +21,7 @@ pub(super) struct RequestRate {
     rate: Rate,
     burst: Option<NonZeroU32>,
     clock: Clock,
-    /// When all that was taken is made up for, in nanoseconds of the clock.
-    made_up: Arc<AtomicU64>,
+    pace: Arc<Pace>,
 }
 
 /// The pace of an identity that makes room for others.
@@ -48,7 +47,7 @@ impl RequestRate {
     }
 
     fn new(of: Option<Rated>, rate: Rate, burst: Option<NonZeroU32>, clock: &Clock) -> Self {
-        Self { of, rate, burst, clock: clock.clone(), made_up: Arc::default() }
+        Self { of, rate, burst, clock: clock.clone(), pace: Arc::new(Pace::new()) }
     }
 
     /// Whether a request is one of those that it is for.
@@ -67,13 +66,7 @@ impl RequestRate {
         let each = nanoseconds(self.rate.per / self.rate.requests.get()).max(1);
         let cost = each.saturating_mul(among.replicas.into());
         let burst = self.burst.unwrap_or(self.rate.requests).get();
-        let latest = now.saturating_add(cost.saturating_mul(among.of(burst).into()));
-        let take =
-            |made_up: u64| Some(made_up.max(now).saturating_add(cost)).filter(|after| *after <= latest);
-        let taken = self.made_up.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
-        taken.map(drop).map_err(|made_up| {
-            Duration::from_nanos(made_up.max(now).saturating_add(cost).saturating_sub(latest))
-        })
+        self.pace.take(now, cost, among.of(burst)).map_err(Duration::from_nanos)
     }
 
     /// The refusal of a request that came too early.
@@ -110,6 +103,8 @@ fn nanoseconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[test]
