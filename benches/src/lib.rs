@@ -2,5 +2,6 @@
 //! (`cargo run --release -p forcefield-benches --bin end-to-end`).
 
 pub mod allocations;
+pub mod load;
 pub mod proxies;
 pub mod upstream;

@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use forcefield_benches::load::{CONNECTIONS, Load};
 use forcefield_benches::proxies::{self, Proxy};
 use forcefield_benches::upstream;
 use forcefield_tests::pki::Authority;
@@ -22,7 +23,6 @@ use tokio::process::Command;
 
 const TARGET: &str =
     "/services/data/v62.0/query?q=SELECT+Name,+Industry+FROM+Account+WHERE+Industry+=+'Energy'+LIMIT+6";
-const CONNECTIONS: usize = 64;
 const BULK_BYTES: u64 = 2 << 30;
 
 #[tokio::main]
@@ -52,13 +52,19 @@ async fn main() -> Result<()> {
     println!("answer of {} bytes, status {}", first.body.len(), first.status);
 
     let proxies = [&nginx, &forcefield];
+    let load = Load { target: TARGET, token };
     let mut costs: [Vec<f64>; 2] = Default::default();
+    let mut rates = Vec::new();
     println!("CPU per request in µs, {CONNECTIONS} connections, {requests} requests, TLS on both sides:");
     for round in 0..rounds {
         // Alternating order, so that neither always runs on the warmer machine.
         for number in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
             let (Some(proxy), Some(cost)) = (proxies.get(number), costs.get_mut(number)) else { continue };
-            cost.push(load(proxy, token, requests).await?);
+            let full = load.full(proxy, requests).await?;
+            cost.push(full.cost);
+            if number == 1 {
+                rates.push(full.rate);
+            }
         }
         let last: Vec<f64> = costs.iter().filter_map(|cost| cost.last().copied()).collect();
         println!(
@@ -72,29 +78,22 @@ async fn main() -> Result<()> {
         "  median: nginx {yardstick:.1}, forcefield {measured:.1}, ratio {:.2} (target 1.3)",
         measured / yardstick
     );
+    pace(&nginx, &forcefield, &load, median(rates)).await?;
     stream(&nginx, &forcefield, &client, &authority.pem()).await
 }
 
-/// Puts one load on a proxy and gives its CPU per request, in microseconds.
-async fn load(proxy: &Proxy, token: &str, requests: usize) -> Result<f64> {
-    let before = proxy.cpu()?;
-    let output = Command::new("h2load")
-        .args(["--h1", "-t", "1", "-c", &CONNECTIONS.to_string(), "-n", &requests.to_string()])
-        .args([
-            "-H",
-            &format!("authorization: Bearer {token}"),
-            &format!("https://localhost:{}{TARGET}", proxy.address.port()),
-        ])
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .context("running h2load")?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !text.contains(&format!("{requests} succeeded, 0 failed")) {
-        bail!("{}: {text}", proxy.name);
+/// Sends to both at half of what Forcefield can take, and prints how much longer requests took through it.
+async fn pace(nginx: &Proxy, forcefield: &Proxy, load: &Load<'_>, full: f64) -> Result<()> {
+    let rate = full / 2.0;
+    let without = load.paced(nginx, rate, Duration::from_secs(5)).await?;
+    let with = load.paced(forcefield, rate, Duration::from_secs(5)).await?;
+    println!("latency added at {rate:.0} requests per second, half of what it can take:");
+    for (name, share, aim) in [("p50", 500, 150), ("p99", 990, 500)] {
+        let (yardstick, measured) = (without.per_mille(share), with.per_mille(share));
+        let added = measured.saturating_sub(yardstick);
+        println!("  {name}: nginx {yardstick} µs, forcefield {measured} µs, added {added} µs (target {aim})");
     }
-    let spent = proxy.cpu()?.saturating_sub(before);
-    Ok(spent.as_secs_f64() * 1e6 / requests as f64)
+    Ok(())
 }
 
 /// Streams one bulk result through each proxy and prints throughput and memory.
