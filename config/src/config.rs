@@ -238,18 +238,27 @@ pub enum CertificateMatch {
 }
 
 /// Who issues workload JWTs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
-    /// The `iss` claim.
-    pub issuer: String,
+    /// What its tokens are known by.
+    pub known_by: KnownBy,
     /// The `aud` claim.
     pub audience: String,
     /// Where its keys come from.
     pub keys: IssuerKeys,
 }
 
+/// What the tokens of an issuer are known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// The `iss` claim.
+    Claim(String),
+    /// They are JWT-SVIDs: the trust domain of their subject.
+    TrustDomain(String),
+}
+
 /// Where the keys of an issuer come from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssuerKeys {
     /// OIDC discovery.
     Discovery {
@@ -260,6 +269,13 @@ pub enum IssuerKeys {
     },
     /// A JWKS document.
     Jwks(SecretRef),
+    /// The JWT bundle of a trust domain, as the SPIFFE Workload API at a Unix socket tells it.
+    WorkloadApi {
+        /// The socket.
+        socket: PathBuf,
+        /// The trust domain.
+        trust_domain: String,
+    },
 }
 
 /// A person who may act through the control plane.

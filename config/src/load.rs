@@ -9,7 +9,7 @@ mod signals;
 mod telemetry;
 mod vault;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use jiff::civil::Date;
 use crate::config::{Config, Identity};
 use crate::problem::{Place, Problem, Problems, Report, Severity};
 use crate::raw;
-use crate::read::{Placed, Read};
+use crate::read::{Leaf, Placed, Read, TrustDomain};
 use crate::yaml::{self, Node, Value};
 
 /// The text of one file.
@@ -97,6 +97,8 @@ struct Known {
     orgs: Vec<String>,
     destinations: Vec<String>,
     issuers: Vec<String>,
+    /// The trust domains of those issuers that issue JWT-SVIDs.
+    issuer_domains: HashMap<String, String>,
     /// Whether `listen.proxy.tls` says who certifies clients.
     client_ca: bool,
     /// The trust domains of `listen.proxy.tls`, when it names any.
@@ -113,10 +115,16 @@ impl Known {
         };
         let tls =
             tree.find("listen").and_then(|listen| listen.find("proxy")).and_then(|proxy| proxy.find("tls"));
+        let issuers = tree.find("issuers");
+        let domain = |name: &str| match &issuers?.find(name)?.find("trust_domain")?.value {
+            Value::Scalar(scalar) => Some((name.to_owned(), TrustDomain::leaf(scalar).ok()?.0)),
+            Value::Map(_) | Value::List(_) => None,
+        };
         Self {
             orgs: names("orgs"),
             destinations: names("destinations"),
             issuers: names("issuers"),
+            issuer_domains: issuers.iter().flat_map(|all| all.keys()).filter_map(domain).collect(),
             vault: tree.find("vault").is_some(),
             client_ca: tls
                 .is_some_and(|tls| tls.find("client_ca").is_some() || tls.find("trust_domains").is_some()),

@@ -188,8 +188,10 @@ record! {
         url: Option<At<HttpsUrl>>,
         /// The CAs of the certificates at `url` and where its keys are, PEM, in place of the public ones.
         ca: Option<At<SecretRef>>,
-        /// Its keys, a JWKS document. Exactly one of `url` and `jwks`.
-        jwks: Option<At<SecretRef>>,
+        /// Its keys: a JWKS document, or, with `trust_domain`, also a SPIFFE Workload API (`unix:SOCKET`) that tells them. Exactly one of `url` and `jwks`.
+        jwks: Option<At<TrustSource>>,
+        /// The SPIFFE trust domain whose JWT-SVIDs these are. They are known by their subject, in place of an `iss` claim.
+        trust_domain: Option<At<TrustDomain>>,
         /// The `iss` claim; the `url`, or else the issuer's name here, when absent.
         issuer: Option<At<String>>,
         /// The `aud` claim.

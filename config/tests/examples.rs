@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use forcefield_config::config::{Authenticate, Config, Credential, Mode, Window};
+use forcefield_config::config::{Authenticate, Config, Credential, KnownBy, Mode, Window};
 use forcefield_config::{Problem, Problems, Source, identities_folder};
 use forcefield_policy::names::IdentityName;
 use jiff::civil::{Date, date};
@@ -36,7 +36,7 @@ fn every_example_loads_without_a_word() {
     assert_eq!(config.orgs["production"].id, "00D5g000004XyZE");
     assert_eq!(config.orgs["sandbox"].url.port, 8443);
     assert!(config.orgs["sandbox"].client_certificate.is_some());
-    assert_eq!(config.issuers["ci"].issuer, "ci");
+    assert_eq!(config.issuers["ci"].known_by, KnownBy::Claim("ci".to_owned()));
     assert_eq!(config.responders.len(), 2);
     assert_eq!(config.timeouts, forcefield_config::config::Timeouts::default());
 }

@@ -1,5 +1,7 @@
 //! Every mistake is told with its place and what to write instead, all at once, and no secret is repeated.
 
+#[path = "mistakes/trust.rs"]
+mod trust;
 #[path = "mistakes/vault.rs"]
 mod vault;
 

@@ -15,22 +15,22 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use forcefield_config::Config;
-use forcefield_config::config::{State, TlsListener, TrustSource};
+use forcefield_config::config::{self, State, TlsListener, TrustSource};
 use forcefield_config::secret::SecretRef;
 use forcefield_control::{Restraints, Widenings};
 use forcefield_credentials::{Credentials, Secret, Secrets};
-use forcefield_identity::{IssuerKeys, Logins, Sessions};
+use forcefield_identity::{IssuerKeys, KeySet, Logins, Sessions};
 use forcefield_limits::{Clock, Limits};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use tokio::sync::Semaphore;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::{mpsc, watch};
 
 use crate::exchange::Decided;
-use crate::front::{Front, NamedMaterial, TlsMaterial, TlsState, Trust};
+use crate::front::{Front, NamedMaterial, TlsMaterial, TlsState, Trust, TrustDomain};
 use crate::intake::Intake;
 use crate::issuers::Issuers;
 use crate::live::{Live, Schemas, Snapshot, Standing};
@@ -48,9 +48,6 @@ use crate::upstream::{Origin, Rules, Upstream, VaultCarrier};
 use crate::workload::{Bundles, Workloads};
 
 use control::{Control, Reload, look_after};
-
-/// Trust domains and their authorities.
-type TrustDomains = Vec<(String, Vec<CertificateDer<'static>>)>;
 
 /// A Forcefield that is wired and not yet listening.
 pub struct App {
@@ -98,13 +95,12 @@ impl App {
         std::fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
         let Durable { replicas, sessions, limits, restraints, signals } =
             Durable::open(&config, &secrets, &state)?;
-        let keys = Arc::new(IssuerKeys::default());
-        read_issuers(&config, &secrets, &keys)?;
+        let (keys, bundles) = (Arc::new(IssuerKeys::default()), Arc::<Bundles>::default());
+        put_keys(&keys, read_keys(&config, &secrets, &bundles)?);
         let upstream = Arc::new(Upstream::new(origins(&config, &secrets)?, Rules::from(&config.timeouts)));
         let fetch: Arc<dyn forcefield_credentials::Fetch> = Arc::clone(&upstream) as _;
         let credentials = Credentials::new(&config, secrets.clone(), fetch)?;
         let key = config.audit.key.as_ref().map(|key| read(&secrets, key)).transpose()?;
-        let bundles = Arc::<Bundles>::default();
         let percent = config.telemetry.as_ref().and_then(|telemetry| telemetry.traces);
         let (tracer, traces) = percent.map(Tracer::new).unzip();
         let rooms = Arc::new(Rooms::open(&config, key.as_ref(), Telemetry::new(tracer), signals)?);
@@ -138,6 +134,7 @@ impl App {
         let control = Control::new(&service, &secrets, &bundles, wish)?;
         let front = Arc::new(Front::new(trust, timeouts));
         told::front("proxy", &service.rooms.telemetry, (&front, Problem::Certificate));
+        told::trust(&service, &front, &bundles);
         Ok(Self {
             service,
             front,
@@ -492,36 +489,63 @@ fn trust_domains(
     listener: &TlsListener,
     secrets: &Secrets,
     bundles: &Bundles,
-) -> Result<Option<TrustDomains>> {
-    let authorities = |(domain, source): (&String, &TrustSource)| {
-        let authorities = match source {
-            TrustSource::WorkloadApi(socket) => bundles.of(socket, domain),
-            TrustSource::Bundle(reference) => {
-                let pem = read(secrets, reference)?;
-                let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.expose()).collect();
-                all.ok().filter(|all| !all.is_empty()).with_context(|| {
-                    format!("`{reference}`, the bundle of the trust domain `{domain}`, is not PEM with a certificate")
-                })?
-            }
-        };
-        Ok((domain.clone(), authorities))
+) -> Result<Option<Vec<TrustDomain>>> {
+    let told = |(domain, source): (&String, &TrustSource)| match source {
+        TrustSource::WorkloadApi(socket) => Ok(bundles.trust_domain(socket, domain)),
+        TrustSource::Bundle(reference) => {
+            let pem = read(secrets, reference)?;
+            let wrong = || {
+                format!(
+                    "`{reference}`, the bundle of the trust domain `{domain}`, is not PEM with a certificate"
+                )
+            };
+            let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.expose()).collect();
+            let authorities = all.ok().filter(|all| !all.is_empty()).with_context(wrong)?;
+            let revoked: Result<Vec<_>, _> =
+                CertificateRevocationListDer::pem_slice_iter(pem.expose()).collect();
+            Ok(TrustDomain { name: domain.clone(), authorities, revoked: revoked.ok().with_context(wrong)? })
+        }
     };
     let domains = &listener.tls.trust_domains;
     if domains.is_empty() {
         return Ok(None);
     }
-    domains.iter().map(authorities).collect::<Result<_>>().map(Some)
+    domains.iter().map(told).collect::<Result<_>>().map(Some)
 }
 
-/// Reads the keys of issuers that have them in a file; the others' are fetched by [`Issuers`].
-fn read_issuers(config: &Config, secrets: &Secrets, keys: &IssuerKeys) -> Result<()> {
+/// Keys by the name of their issuer; none where it has none, or has not told them yet.
+type Keys = Vec<(String, Option<KeySet>)>;
+
+/// The keys of issuers whose keys are in a file, or told by a Workload API; those of the others are fetched by [`Issuers`].
+fn read_keys(config: &Config, secrets: &Secrets, bundles: &Bundles) -> Result<Keys> {
+    let mut keys = told_keys(config, bundles);
     for (name, issuer) in &config.issuers {
-        if let forcefield_config::config::IssuerKeys::Jwks(reference) = &issuer.keys {
-            let text = read(secrets, reference)?;
-            keys.replace(name, text.expose()).with_context(|| format!("the keys of issuer `{name}`"))?;
+        if let config::IssuerKeys::Jwks(reference) = &issuer.keys {
+            let set = KeySet::read(read(secrets, reference)?.expose());
+            keys.push((name.clone(), Some(set.with_context(|| format!("the keys of issuer `{name}`"))?)));
         }
     }
-    Ok(())
+    Ok(keys)
+}
+
+/// The keys of issuers whose keys are told by a Workload API.
+fn told_keys(config: &Config, bundles: &Bundles) -> Keys {
+    let told = |(name, issuer): (&String, &config::Issuer)| match &issuer.keys {
+        config::IssuerKeys::WorkloadApi { socket, trust_domain } => {
+            Some((name.clone(), bundles.keys(socket, trust_domain)))
+        }
+        config::IssuerKeys::Discovery { .. } | config::IssuerKeys::Jwks(_) => None,
+    };
+    config.issuers.iter().filter_map(told).collect()
+}
+
+fn put_keys(keys: &IssuerKeys, read: Keys) {
+    for (issuer, set) in read {
+        match set {
+            Some(set) => keys.put(&issuer, set),
+            None => keys.remove(&issuer),
+        }
+    }
 }
 
 /// Bytes of request bodies that are held for inspection at one time.

@@ -39,6 +39,7 @@ pub use connect::Connect;
 pub use connection::Peer;
 pub use hygiene::{Checked, Host, hygiene};
 pub use pulse::Paced;
+pub use svid::TrustDomain;
 pub(crate) use tls::expiry;
 pub use tls::{NamedMaterial, ShownUntil, TlsError, TlsMaterial, TlsState, Trust};
 

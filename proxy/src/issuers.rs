@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use forcefield_config::config::{Issuer, IssuerKeys as Source, OrgUrl};
+use forcefield_config::config::{Issuer, IssuerKeys as Source, KnownBy, OrgUrl};
 use forcefield_credentials::Secrets;
-use forcefield_identity::IssuerKeys;
+use forcefield_identity::{InvalidKeySet, IssuerKeys};
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use thiserror::Error;
@@ -31,7 +31,7 @@ pub struct Issuers {
 
 /// What is remembered about one issuer between two rounds.
 struct Known {
-    url: String,
+    issuer: Issuer,
     tried: Instant,
     fetched: Option<Instant>,
 }
@@ -58,7 +58,7 @@ enum IssuerError {
     #[error("its discovery document is that of `{0}`")]
     OtherIssuer(String),
     #[error("{0}")]
-    Keys(#[from] forcefield_identity::InvalidKeySet),
+    Keys(#[from] InvalidKeySet),
 }
 
 /// The two members of a discovery document (OpenID Connect Discovery 1.0, section 3) that matter here.
@@ -92,12 +92,12 @@ impl Issuers {
         let mut fetching = JoinSet::new();
         let missed = keys.take_missed();
         for (name, issuer) in &live.config.issuers {
-            let Source::Discovery { url, .. } = &issuer.keys else {
-                // What a file says is in force already.
+            let Source::Discovery { .. } = &issuer.keys else {
+                // What a file or a Workload API says is in force already.
                 self.known.remove(name);
                 continue;
             };
-            let known = self.known.get(name).filter(|known| known.url == *url);
+            let known = self.known.get(name).filter(|known| is_same(&known.issuer, issuer));
             if known.is_none() {
                 keys.remove(name);
             }
@@ -105,7 +105,7 @@ impl Issuers {
                 continue;
             }
             let fetched = known.and_then(|known| known.fetched);
-            let now = Known { url: url.clone(), tried: Instant::now(), fetched };
+            let now = Known { issuer: issuer.clone(), tried: Instant::now(), fetched };
             self.known.insert(name.clone(), now);
             let (name, issuer, secrets) = (name.clone(), issuer.clone(), self.secrets.clone());
             fetching.spawn(async move {
@@ -121,16 +121,22 @@ impl Issuers {
         }
     }
 
-    /// Puts fetched keys in force; without them, those before go on until they are too old.
+    /// Puts fetched keys in force; without them, those before go on until they are too old, or at once no longer when the
+    /// issuer says that it has none.
     fn settle(&mut self, keys: &IssuerKeys, name: &str, fetched: Result<Bytes, IssuerError>) {
+        let live = self.service.live.load();
         let Some(known) = self.known.get_mut(name) else { return };
+        if !live.config.issuers.get(name).is_some_and(|issuer| is_same(&known.issuer, issuer)) {
+            return;
+        }
         match fetched.and_then(|jwks| Ok(keys.replace(name, &jwks)?)) {
             Ok(count) => {
                 info!(issuer = name, keys = count, "keys of an issuer loaded");
                 known.fetched = Some(Instant::now());
             }
             Err(error) => {
-                let stale = known.fetched.is_none_or(|at| at.elapsed() > STALE);
+                let withdrawn = matches!(error, IssuerError::Keys(InvalidKeySet::NoKey));
+                let stale = withdrawn || known.is_stale(Instant::now());
                 if stale {
                     keys.remove(name);
                     known.fetched = None;
@@ -150,6 +156,16 @@ impl Known {
         let old = self.fetched.is_none_or(|at| since(at) > REFRESH);
         (missed || old) && since(self.tried) > AGAIN
     }
+
+    /// Whether the keys at hand, if any, may not be used any longer.
+    fn is_stale(&self, now: Instant) -> bool {
+        self.fetched.is_none_or(|at| now.saturating_duration_since(at) > STALE)
+    }
+}
+
+/// Whether the keys of one are the keys of the other.
+fn is_same(one: &Issuer, other: &Issuer) -> bool {
+    one.keys == other.keys && one.known_by == other.known_by
 }
 
 /// Discovers an issuer and fetches its JWK Set.
@@ -163,7 +179,7 @@ async fn fetch(issuer: &Issuer, secrets: &Secrets) -> Result<Bytes, IssuerError>
     let at = format!("{}/.well-known/openid-configuration", url.trim_end_matches('/'));
     let document = Box::pin(read(&at, ca)).await?;
     let document: Document = serde_json::from_slice(&document).map_err(|_| IssuerError::Document)?;
-    if document.issuer != issuer.issuer {
+    if issuer.known_by != KnownBy::Claim(document.issuer.clone()) {
         return Err(IssuerError::OtherIssuer(document.issuer.chars().take(256).collect()));
     }
     Box::pin(read(&document.jwks_uri, ca)).await
@@ -207,7 +223,12 @@ mod tests {
     #[test]
     fn an_issuer_is_asked_when_its_keys_are_old_or_missed_and_never_twice_at_once() {
         let start = Instant::now();
-        let known = |fetched| Known { url: String::new(), tried: start, fetched };
+        let issuer = Issuer {
+            known_by: KnownBy::Claim("https://idp.example".to_owned()),
+            audience: "forcefield".to_owned(),
+            keys: Source::Discovery { url: "https://idp.example".to_owned(), ca: None },
+        };
+        let known = |fetched| Known { issuer: issuer.clone(), tried: start, fetched };
         let after = |seconds| start + Duration::from_secs(seconds);
         let fresh = known(Some(start));
         assert!(!fresh.is_due(after(60), false));
@@ -217,6 +238,9 @@ mod tests {
         let without = known(None);
         assert!(!without.is_due(after(5), false));
         assert!(without.is_due(after(11), false), "its first try failed");
+        // While the issuer is away its keys are good for a day, and no longer.
+        assert!(!fresh.is_stale(after(24 * 3600)));
+        assert!(fresh.is_stale(after(24 * 3600 + 1)) && without.is_stale(after(0)));
     }
 
     #[tokio::test]

@@ -1,45 +1,43 @@
-//! Trust bundles from SPIFFE Workload APIs: followed for as long as the process runs, the last good ones kept.
+//! Trust from SPIFFE Workload APIs: followed for as long as the process runs, the last good bundles kept.
 //!
-//! The agent of a SPIFFE deployment (SPIRE's, for one) tells on a Unix socket which authorities a trust domain has, and
-//! tells again when that changes. Each change is taken up by the listeners at once, as a changed file would be. While the
-//! agent is away what it said last holds, authority by authority until its own end; before it has said anything, nobody
-//! of the domain is trusted.
+//! The agent of a SPIFFE deployment (SPIRE's, for one) tells on a Unix socket which authorities a trust domain has, what
+//! they have revoked, and which keys sign its JWT-SVIDs, and tells again when that changes. Each change is taken up at
+//! once, as a changed file would be. While the agent is away what it said last holds, authority by authority until its own
+//! end, and keys, which have none, for a day; before it has said anything, and once it refuses, nobody of the domain is
+//! trusted.
 
+mod bundles;
 mod grpc;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use forcefield_config::Config;
-use forcefield_config::config::TrustSource;
-use rustls::pki_types::CertificateDer;
+use forcefield_config::config::{IssuerKeys, TrustSource};
 use thiserror::Error;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
-use x509_parser::certificate::X509Certificate;
-use x509_parser::prelude::FromDer;
 
 use crate::service::Service;
+pub use bundles::Bundles;
+use bundles::{JwtBundles, Told, X509Bundles};
 use grpc::Updates;
-
-/// The authorities of trust domains.
-pub type Bundle = BTreeMap<String, Vec<CertificateDer<'static>>>;
-
-/// What every Workload API said last, by its socket.
-#[derive(Debug)]
-pub struct Bundles {
-    by_socket: ArcSwap<HashMap<PathBuf, Bundle>>,
-    changes: watch::Sender<()>,
-}
 
 /// Follows the Workload APIs of the configuration in force.
 pub struct Workloads {
     service: Arc<Service>,
     bundles: Arc<Bundles>,
+}
+
+/// One call of the Workload API that is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Call {
+    /// The authorities of X.509-SVIDs.
+    X509,
+    /// The keys of JWT-SVIDs.
+    Jwt,
 }
 
 /// Why a Workload API cannot be followed.
@@ -52,49 +50,17 @@ pub enum WorkloadError {
     #[error("it does not speak HTTP/2, or broke off")]
     Http(#[from] hyper::Error),
     /// The call was refused.
-    #[error("it refused with gRPC status {0}; register Forcefield as a workload of the agent")]
+    #[error("it refused with gRPC status {0}")]
     Refused(String),
+    /// It says that nothing is for us, or not any more.
+    #[error("it has nothing for this process; register Forcefield as a workload of the agent")]
+    Withdrawn,
     /// An answer that is none.
     #[error("its answer cannot be read")]
     Unreadable,
     /// It ended the stream.
     #[error("it ended the stream")]
     Ended,
-}
-
-// === impl Bundles ===
-
-impl Default for Bundles {
-    fn default() -> Self {
-        Self { by_socket: ArcSwap::default(), changes: watch::Sender::new(()) }
-    }
-}
-
-impl Bundles {
-    /// The authorities of a trust domain, as the Workload API at a socket said last; none when it said nothing.
-    #[must_use]
-    pub fn of(&self, socket: &Path, domain: &str) -> Vec<CertificateDer<'static>> {
-        let bundles = self.by_socket.load();
-        bundles.get(socket).and_then(|bundle| bundle.get(domain)).cloned().unwrap_or_default()
-    }
-
-    /// Wakes whenever something has changed.
-    #[must_use]
-    pub fn changes(&self) -> watch::Receiver<()> {
-        self.changes.subscribe()
-    }
-
-    /// Takes up what a Workload API says. Gives whether that is another bundle than before.
-    fn replace(&self, socket: &Path, bundle: Bundle) -> bool {
-        let mut all = HashMap::clone(&self.by_socket.load());
-        let before = all.insert(socket.to_owned(), bundle);
-        let changed = before.as_ref() != all.get(socket);
-        self.by_socket.store(Arc::new(all));
-        if changed {
-            self.changes.send_replace(());
-        }
-        changed
-    }
 }
 
 // === impl Workloads ===
@@ -108,97 +74,91 @@ impl Workloads {
 
     /// Runs until the process ends.
     pub async fn run(self) {
-        let mut followed: BTreeMap<PathBuf, tokio::task::AbortHandle> = BTreeMap::new();
+        let mut followed: BTreeMap<(PathBuf, Call), tokio::task::AbortHandle> = BTreeMap::new();
         // Ends all of them with itself.
         let mut following = JoinSet::new();
         loop {
-            let wanted = sockets(&self.service.live.load().config);
-            followed.retain(|socket, task| {
-                let kept = wanted.contains(socket);
+            let wanted = wanted(&self.service.live.load().config);
+            followed.retain(|call, task| {
+                let kept = wanted.contains(call);
                 if !kept {
                     task.abort();
+                    // What was said before is not believed when it is asked for again.
+                    match call {
+                        (socket, Call::X509) => self.bundles.away::<X509Bundles>(socket, true),
+                        (socket, Call::Jwt) => self.bundles.away::<JwtBundles>(socket, true),
+                    }
                 }
                 kept
             });
-            for socket in wanted {
+            for (socket, call) in wanted {
                 let bundles = Arc::clone(&self.bundles);
-                followed
-                    .entry(socket)
-                    .or_insert_with_key(|socket| following.spawn(Box::pin(follow(socket.clone(), bundles))));
+                followed.entry((socket.clone(), call)).or_insert_with(|| match call {
+                    Call::X509 => following.spawn(Box::pin(follow::<X509Bundles>(socket, bundles))),
+                    Call::Jwt => following.spawn(Box::pin(follow::<JwtBundles>(socket, bundles))),
+                });
             }
             tokio::time::sleep(ROUND).await;
         }
     }
 }
 
-/// Where a configuration has the authorities of its trust domains from.
-fn sources(config: &Config) -> impl Iterator<Item = (&String, &TrustSource)> {
+/// The calls that a configuration wants to be followed, with their sockets.
+#[must_use]
+pub fn wanted(config: &Config) -> BTreeSet<(PathBuf, Call)> {
     let listeners = [Some(&config.listen.proxy), config.listen.control.as_ref()];
-    listeners.into_iter().flatten().flat_map(|listener| &listener.tls.trust_domains)
-}
-
-/// The sockets that a configuration names.
-fn sockets(config: &Config) -> BTreeSet<PathBuf> {
-    let socket = |(_, source): (&String, &TrustSource)| match source {
-        TrustSource::WorkloadApi(socket) => Some(socket.clone()),
+    let sources = listeners.into_iter().flatten().flat_map(|listener| listener.tls.trust_domains.values());
+    let authorities = sources.filter_map(|source| match source {
+        TrustSource::WorkloadApi(socket) => Some((socket.clone(), Call::X509)),
         TrustSource::Bundle(_) => None,
-    };
-    sources(config).filter_map(socket).collect()
+    });
+    let keys = config.issuers.values().filter_map(|issuer| match &issuer.keys {
+        IssuerKeys::WorkloadApi { socket, .. } => Some((socket.clone(), Call::Jwt)),
+        IssuerKeys::Discovery { .. } | IssuerKeys::Jwks(_) => None,
+    });
+    authorities.chain(keys).collect()
 }
 
-/// Follows one Workload API, and calls it again whenever it goes away.
-async fn follow(socket: PathBuf, bundles: Arc<Bundles>) {
-    let mut pause = SOONEST;
+/// Follows one call, and makes it again whenever the Workload API goes away.
+async fn follow<T: Told>(socket: PathBuf, bundles: Arc<Bundles>) {
+    let (mut pause, mut heard) = (SOONEST, Instant::now());
     loop {
-        let error = match Updates::open(&socket).await {
+        let error = match Updates::open(&socket, T::METHOD).await {
             Ok(mut updates) => loop {
-                match updates.next().await.and_then(|message| read(&message)) {
-                    Ok(bundle) => {
+                match updates.next().await.and_then(|message| T::read(&message)) {
+                    Ok(told) => {
                         pause = SOONEST;
-                        take_up(&socket, bundle, &bundles);
+                        take_up(&socket, told, &bundles);
                     }
-                    Err(error) => break error,
+                    Err(error) => {
+                        heard = Instant::now();
+                        break error;
+                    }
                 }
             },
             Err(error) => error,
         };
-        warn!(socket = %socket.display(), %error, "the Workload API is away; what it said last holds");
+        let withdrawn = matches!(error, WorkloadError::Withdrawn);
+        let too_old = T::LASTS.is_some_and(|lasts| heard.elapsed() > lasts);
+        bundles.away::<T>(&socket, withdrawn || too_old);
+        let call = T::METHOD;
+        if withdrawn || too_old {
+            warn!(socket = %socket.display(), call, %error, too_old, "what the Workload API said is dropped");
+        } else {
+            warn!(socket = %socket.display(), call, %error, "the Workload API is away; what it said last holds");
+        }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LATEST);
     }
 }
 
-fn take_up(socket: &Path, bundle: Bundle, bundles: &Bundles) {
-    let authorities: Vec<String> =
-        bundle.iter().map(|(domain, authorities)| format!("{domain}: {}", authorities.len())).collect();
-    if bundles.replace(socket, bundle) {
-        let authorities = authorities.join(", ");
-        info!(socket = %socket.display(), %authorities, "trust bundles of the Workload API taken up");
+fn take_up<T: Told>(socket: &Path, told: T, bundles: &Bundles) {
+    let summary = told.summary();
+    if bundles.replace(socket, told) {
+        info!(socket = %socket.display(), call = T::METHOD, %summary, "trust bundles of the Workload API taken up");
     }
 }
 
-/// Reads an `X509BundlesResponse` of the SPIFFE Workload API: field 2 is a map from a trust domain to its authorities,
-/// DER after DER. One that cannot be read makes the whole unreadable: it might have replaced another.
-fn read(message: &[u8]) -> Result<Bundle, WorkloadError> {
-    let mut bundle = Bundle::new();
-    for (id, mut rest) in grpc::entries(message, BUNDLES).ok_or(WorkloadError::Unreadable)? {
-        let domain = id.strip_prefix("spiffe://").unwrap_or(&id).to_owned();
-        let mut authorities = Vec::new();
-        while !rest.is_empty() {
-            let before = rest;
-            let (after, _) = X509Certificate::from_der(rest).map_err(|_| WorkloadError::Unreadable)?;
-            let length = before.len() - after.len();
-            let der = before.get(..length).ok_or(WorkloadError::Unreadable)?;
-            authorities.push(CertificateDer::from(der.to_vec()));
-            rest = after;
-        }
-        bundle.insert(domain, authorities);
-    }
-    Ok(bundle)
-}
-
-/// The number of the field of an `X509BundlesResponse`.
-const BUNDLES: u64 = 2;
 /// How often it is looked which Workload APIs there are.
 const ROUND: Duration = Duration::from_secs(1);
 /// The first and the longest wait before a Workload API is called again.

@@ -1,124 +1,23 @@
 //! SVIDs are verified by the authorities of their own trust domain, as the SPIFFE Workload API tells them from moment to
 //! moment.
 
-use std::convert::Infallible;
+mod agent;
+mod jwt;
+mod revoked;
+
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use forcefield_tests::client::Protocol;
 use forcefield_tests::pki::Authority;
 use forcefield_tests::{Client, Proxy};
-use http::{HeaderMap, Request, Response};
-use hyper::body::{Body, Frame, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::UnixListener;
-use tokio::sync::{mpsc, watch};
+
+use agent::Agent;
 
 use crate::{before, data_requests, salesforce};
 
 const GRANTS: &str = "allow:\n  Account: { read: [Name] }\n";
 const QUERY: &str = "SELECT Name FROM Account LIMIT 1";
-
-/// An agent that serves `FetchX509Bundles` on a Unix socket.
-struct Agent {
-    bundles: watch::Sender<Vec<u8>>,
-    calls: Arc<Mutex<Vec<HeaderMap>>>,
-    accepting: tokio::task::JoinHandle<()>,
-}
-
-impl Agent {
-    fn start(socket: &Path, bundles: &[(&str, &[&Authority])]) -> Self {
-        let _ = std::fs::remove_file(socket);
-        let listener = UnixListener::bind(socket).unwrap();
-        let (told, calls) = (watch::Sender::new(response(bundles)), Arc::<Mutex<Vec<_>>>::default());
-        let (follow, noted) = (told.clone(), Arc::clone(&calls));
-        let accepting = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (follow, noted) = (follow.clone(), Arc::clone(&noted));
-                connections.spawn(async move {
-                    let serve = service_fn(move |request: Request<Incoming>| {
-                        assert_eq!(request.uri().path(), "/SpiffeWorkloadAPI/FetchX509Bundles");
-                        noted.lock().unwrap().push(request.headers().clone());
-                        std::future::ready(Ok::<_, Infallible>(answer(follow.subscribe())))
-                    });
-                    let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-                    let _ = http.serve_connection(TokioIo::new(stream), serve).await;
-                });
-            }
-        });
-        Self { bundles: told, calls, accepting }
-    }
-
-    fn tell(&self, bundles: &[(&str, &[&Authority])]) {
-        self.bundles.send_replace(response(bundles));
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-/// An answer whose body goes on for as long as the agent has something to tell.
-struct Told(mpsc::Receiver<Vec<u8>>);
-
-impl Body for Told {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|told| told.map(|told| Ok(Frame::data(told.into()))))
-    }
-}
-
-/// Every bundle there is, and each next one: the stream does not end.
-fn answer(mut told: watch::Receiver<Vec<u8>>) -> Response<Told> {
-    let (sender, messages) = mpsc::channel(4);
-    told.mark_changed();
-    tokio::spawn(async move {
-        while told.changed().await.is_ok() {
-            let message = told.borrow_and_update().clone();
-            if sender.send(message).await.is_err() {
-                return;
-            }
-        }
-    });
-    Response::builder().header("content-type", "application/grpc").body(Told(messages)).unwrap()
-}
-
-/// A gRPC message with an `X509BundlesResponse` of these authorities.
-fn response(bundles: &[(&str, &[&Authority])]) -> Vec<u8> {
-    let mut message = Vec::new();
-    for (domain, authorities) in bundles {
-        let ders: Vec<u8> = authorities.iter().flat_map(|authority| authority.der()).collect();
-        let entry = [field(1, format!("spiffe://{domain}").as_bytes()), field(2, &ders)].concat();
-        message.extend(field(2, &entry));
-    }
-    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
-    [&[0], &length[..], &message].concat()
-}
-
-/// A field of Protocol Buffers with a length.
-fn field(number: u8, text: &[u8]) -> Vec<u8> {
-    let mut field = vec![number << 3 | 2];
-    let mut length = text.len();
-    while length > 0x7f {
-        field.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
-        length >>= 7;
-    }
-    field.push(u8::try_from(length).unwrap());
-    [field, text.to_vec()].concat()
-}
 
 /// Forcefield that has the trust domain `test.example` from the Workload API at a socket.
 async fn following(salesforce: &forcefield_emulator::Server, socket: &Path) -> Proxy {
@@ -163,8 +62,7 @@ async fn an_svid_is_verified_by_the_bundle_of_its_own_trust_domain() {
     let proxy = following(&salesforce, &socket).await;
     proxy.wait_for_line("trust bundles of the Workload API taken up").await.unwrap();
     becomes(&caller(&proxy, &ours, NIGHTLY), Some(200)).await;
-    let asked = agent.calls.lock().unwrap().clone();
-    assert!(asked.iter().all(|headers| headers["workload.spiffe.io"] == "true"));
+    assert!(agent.calls().iter().all(|headers| headers["workload.spiffe.io"] == "true"));
 
     // An authority speaks for its own domain only, and only for domains that are configured.
     salesforce.clear();
@@ -222,6 +120,58 @@ async fn without_its_agent_nobody_is_trusted_at_first_and_later_the_last_bundle_
     // The next agent has other authorities.
     let _agent = Agent::start(&socket, &[("test.example", &[])]);
     becomes(&nightly, None).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_has_nothing_for_us_any_more_ends_the_trust() {
+    let salesforce = salesforce().await;
+    let (_folder, socket) = socket();
+    let ours = Authority::new("ours").unwrap();
+    let agent = Agent::start(&socket, &[("test.example", &[&ours])]);
+    let proxy = following(&salesforce, &socket).await;
+    let nightly = caller(&proxy, &ours, NIGHTLY);
+    becomes(&nightly, Some(200)).await;
+    agent.refuse();
+    becomes(&nightly, None).await;
+    agent.tell(&[("test.example", &[&ours])]);
+    becomes(&nightly, Some(200)).await;
+}
+
+#[tokio::test]
+async fn readiness_and_metrics_tell_whose_trust_has_not_come() {
+    let salesforce = salesforce().await;
+    let (_folder, socket) = socket();
+    let ours = Authority::new("ours").unwrap();
+    let proxy = following(&salesforce, &socket).await;
+    let shown = |up: u8, authorities: u8| {
+        let up = format!("forcefield_workload_api_up{{socket=\"{}\",svids=\"x509\"}} {up}", socket.display());
+        let count = "forcefield_trust_authorities{listener=\"proxy\",trust_domain=\"test.example\"}";
+        [up, format!("{count} {authorities}")]
+    };
+    let away =
+        format!("the SPIFFE Workload API at `{}` is away; what it said last holds\n", socket.display());
+    let nobody = "the trust domain `test.example` has no valid authority; its SVIDs are refused\n";
+    told(&proxy, &format!("ready\n{nobody}{away}"), &shown(0, 0)).await;
+
+    let agent = Agent::start(&socket, &[("test.example", &[&ours])]);
+    told(&proxy, "ready\n", &shown(1, 1)).await;
+    drop(agent);
+    told(&proxy, &format!("ready\n{away}"), &shown(0, 1)).await;
+}
+
+/// Waits until this is told.
+async fn told(proxy: &Proxy, readiness: &str, metrics: &[String]) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let (status, text) = proxy.probe("/readyz").await.unwrap();
+        let shown = proxy.metrics().await.unwrap();
+        if text == readiness && metrics.iter().all(|line| shown.lines().any(|shown| shown == line)) {
+            assert_eq!(status, 200, "other proofs are taken");
+            return;
+        }
+        assert!(Instant::now() < deadline, "{text}\n{metrics:?} in\n{shown}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

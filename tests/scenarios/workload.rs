@@ -53,12 +53,14 @@ impl Idp {
                         head.push(byte);
                     }
                     let path = String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().to_owned();
-                    let body = served.lock().unwrap().get(&path).cloned();
+                    let answer = served.lock().unwrap().get(&path).cloned();
                     noted.lock().unwrap().push(path);
-                    let (status, body) =
-                        body.map_or(("404 Not Found", String::new()), |body| ("200 OK", body));
-                    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-                    let _ = stream.write_all(head.as_bytes()).await;
+                    let answer = answer.unwrap_or_else(|| whole("404 Not Found", ""));
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                    if answer.is_empty() {
+                        // Says nothing for as long as the other side bears it.
+                        let _ = stream.read_u8().await;
+                    }
                     let _ = stream.shutdown().await;
                 });
             }
@@ -71,7 +73,12 @@ impl Idp {
     }
 
     fn serve(&self, path: &str, document: &Value) {
-        self.documents.lock().unwrap().insert(path.to_owned(), document.to_string());
+        self.answer(path, whole("200 OK", &document.to_string()));
+    }
+
+    /// Answers a path with these bytes, head included.
+    fn answer(&self, path: &str, answer: String) {
+        self.documents.lock().unwrap().insert(path.to_owned(), answer);
     }
 
     fn discovery(&self, issuer: &str) {
@@ -80,12 +87,27 @@ impl Idp {
     }
 
     fn keys(&self, keys: &[(&str, &KeyPair)]) {
-        let key = |(id, key): &(&str, &KeyPair)| {
-            let x = URL_SAFE_NO_PAD.encode(key.der_bytes());
-            json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "alg": "EdDSA", "use": "sig", "x": x})
-        };
-        self.serve("/keys", &json!({"keys": keys.iter().map(key).collect::<Vec<_>>()}));
+        self.serve("/keys", &set(keys));
     }
+
+    /// How often its keys were asked for.
+    fn fetches(&self) -> usize {
+        self.asked.lock().unwrap().iter().filter(|path| *path == "/keys").count()
+    }
+}
+
+/// An answer of HTTP.
+fn whole(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A JWK Set.
+fn set(keys: &[(&str, &KeyPair)]) -> Value {
+    let key = |(id, key): &(&str, &KeyPair)| {
+        let x = URL_SAFE_NO_PAD.encode(key.der_bytes());
+        json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "alg": "EdDSA", "use": "sig", "x": x})
+    };
+    json!({"keys": keys.iter().map(key).collect::<Vec<_>>()})
 }
 
 impl Drop for Idp {
@@ -98,7 +120,7 @@ fn ed25519() -> KeyPair {
     KeyPair::generate_for(&PKCS_ED25519).unwrap()
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
@@ -107,7 +129,7 @@ fn claims(idp: &Idp) -> Value {
     json!({"iss": idp.url(), "sub": "repo:acme/nightly", "aud": "forcefield", "iat": now(), "exp": now() + 600})
 }
 
-fn token(header: &Value, claims: &Value, key: &KeyPair) -> String {
+pub(crate) fn token(header: &Value, claims: &Value, key: &KeyPair) -> String {
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let message = format!("{}.{}", part(header), part(claims));
     let signature = URL_SAFE_NO_PAD.encode(key.sign(message.as_bytes()).unwrap());
@@ -245,4 +267,100 @@ async fn an_issuer_with_a_certificate_of_another_authority_is_not_asked() {
     let reply = asks_with(&proxy, &signed(&idp, "one", &key)).query(QUERY).await.unwrap();
     assert_eq!(reply.status, 401, "{}", reply.text());
     assert!(idp.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn made_up_key_ids_cost_the_issuer_one_fetch_in_ten_seconds() {
+    let key = ed25519();
+    let (idp, _salesforce, proxy) = with_issuer(&[("one", &key)]).await;
+    let begun = Instant::now();
+    // Longer than the least time between two fetches, so that there is one to be counted.
+    let mut sent = 0;
+    while idp.fetches() < 2 || sent < 100 {
+        let jwt = signed(&idp, &format!("made-up-{sent}"), &key);
+        assert_eq!(asks_with(&proxy, &jwt).query(QUERY).await.unwrap().status, 401);
+        sent += 1;
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", proxy.output());
+    }
+    let most = 1 + begun.elapsed().as_secs() / 10 + 1;
+    assert!(idp.fetches() as u64 <= most, "{} fetches for {sent} tokens", idp.fetches());
+    assert_eq!(asks_with(&proxy, &signed(&idp, "one", &key)).query(QUERY).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn an_issuer_that_withdraws_its_last_key_is_believed() {
+    let key = ed25519();
+    let (idp, _salesforce, proxy) = with_issuer(&[("one", &key)]).await;
+    let client = asks_with(&proxy, &signed(&idp, "one", &key));
+    assert_eq!(client.query(QUERY).await.unwrap().status, 200);
+    idp.keys(&[]);
+    // A token that names another key has the issuer asked.
+    let other = asks_with(&proxy, &signed(&idp, "two", &key));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while client.query(QUERY).await.unwrap().status != 401 {
+        assert_eq!(other.query(QUERY).await.unwrap().status, 401);
+        assert!(Instant::now() < deadline, "{}", proxy.output());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_answers_anything_else_gives_no_keys_and_keeps_no_other_from_it() {
+    let key = ed25519();
+    let authority = Authority::new("the issuer's CA").unwrap();
+    let idp = Idp::start(&authority.server(&["localhost"]).unwrap()).await;
+    let at = |name: &str| format!("{}/{name}", idp.url());
+    let found = |name: &str| {
+        idp.serve(
+            &format!("/{name}/.well-known/openid-configuration"),
+            &json!({"issuer": at(name), "jwks_uri": at(&format!("{name}/keys"))}),
+        )
+    };
+    let many: Vec<(&str, &KeyPair)> = (0..101).map(|_| ("one", &key)).collect();
+    let good = set(&[("one", &key)]).to_string();
+    let cases = [
+        ("good", whole("200 OK", &good), ""),
+        ("html", whole("200 OK", "<html>Sign in</html>"), "not a JWK Set"),
+        (
+            "moved",
+            format!("HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", at("good/keys")),
+            "it answered 302 Found",
+        ),
+        ("down", whole("503 Service Unavailable", &good), "it answered 503"),
+        ("large", whole("200 OK", &format!("{}{good}", " ".repeat(512 << 10))), "larger than 512 KiB"),
+        ("cut", format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{good}"), "or broke off"),
+        ("many", whole("200 OK", &set(&many).to_string()), "more than 100 keys"),
+        (
+            "weak",
+            whole("200 OK", r#"{"keys":[{"kty":"oct","kid":"one","k":"c2VjcmV0"}]}"#),
+            "no key of this JWK Set can be used",
+        ),
+        ("silent", String::new(), "it did not answer in time"),
+    ];
+    let mut issuers = "issuers:\n".to_owned();
+    let salesforce = salesforce().await;
+    let mut builder = before(&salesforce).identity("nightly", GRANTS);
+    for (name, answer, _) in &cases {
+        found(name);
+        idp.answer(&format!("/{name}/keys"), answer.clone());
+        issuers.push_str(&format!(
+            "  {name}: {{ url: \"{}\", ca: file:keys/idp.pem, audience: forcefield }}\n",
+            at(name)
+        ));
+        builder = builder.proof(&format!("jwt: {{ issuer: {name}, subject: nightly }}"));
+    }
+    let builder = builder.section(&issuers);
+    builder.write("keys/idp.pem", &authority.pem()).unwrap();
+    let proxy = builder.start().await.unwrap();
+    for (name, _, reason) in &cases {
+        let claims = json!({"iss": at(name), "sub": "nightly", "aud": "forcefield", "exp": now() + 600});
+        let client = asks_with(&proxy, &token(&json!({"alg": "EdDSA", "kid": "one"}), &claims, &key));
+        if *name == "good" {
+            proxy.wait_for_line("keys of an issuer loaded").await.unwrap();
+            assert_eq!(client.query(QUERY).await.unwrap().status, 200, "{}", proxy.output());
+        } else {
+            proxy.wait_for_line(reason).await.unwrap();
+            assert_eq!(client.query(QUERY).await.unwrap().status, 401, "{name}");
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! A certificate authority that lives as long as a test.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RevokedCertParams,
+    RsaKeySize, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
@@ -14,6 +17,7 @@ use serde_json::json;
 /// A throw-away CA.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
+    issued: AtomicU64,
 }
 
 /// A certificate and its key, PEM.
@@ -23,6 +27,8 @@ pub struct Pem {
     pub certificate: String,
     /// The key.
     pub key: String,
+    /// The certificate's serial number.
+    pub serial: u64,
 }
 
 impl Authority {
@@ -35,7 +41,8 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        Ok(Self { issuer, issued: AtomicU64::new(1) })
     }
 
     /// The CA's certificate, PEM.
@@ -83,10 +90,35 @@ impl Authority {
         self.sign(params)
     }
 
-    fn sign(&self, params: CertificateParams) -> Result<Pem> {
+    /// A list of revoked certificates, PEM and DER, that is good until the beginning of a year.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn revoke(&self, revoked: &[&Pem], year: i32) -> Result<(String, Vec<u8>)> {
+        let revoked = revoked.iter().map(|pem| RevokedCertParams {
+            serial_number: SerialNumber::from(pem.serial),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(year, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer)?;
+        Ok((list.pem()?, list.der().to_vec()))
+    }
+
+    fn sign(&self, mut params: CertificateParams) -> Result<Pem> {
+        let serial = self.issued.fetch_add(1, Ordering::Relaxed);
+        params.serial_number = Some(SerialNumber::from(serial));
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Pem { certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(Pem { certificate: certificate.pem(), key: key.serialize_pem(), serial })
     }
 }
 

@@ -71,8 +71,11 @@ impl Config {
             }
         }
         secrets.extend(self.certificates.iter().flat_map(|named| [&named.certificate, &named.key]));
-        if let State::Redis { password, .. } = &self.state {
-            secrets.extend(password);
+        if let State::Redis { password, ca, .. } = &self.state {
+            secrets.extend(password.iter().chain(ca));
+        }
+        if let Some(telemetry) = &self.telemetry {
+            secrets.extend(telemetry.ca.iter().chain(telemetry.headers.values()));
         }
         secrets.extend(&self.audit.key);
         for org in self.orgs.values() {
@@ -83,6 +86,7 @@ impl Config {
             match &issuer.keys {
                 IssuerKeys::Discovery { ca, .. } => secrets.extend(ca),
                 IssuerKeys::Jwks(jwks) => secrets.push(jwks),
+                IssuerKeys::WorkloadApi { .. } => {}
             }
         }
         for responder in &self.responders {

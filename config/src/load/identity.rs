@@ -129,7 +129,11 @@ fn proof(way: raw::Authenticate, context: &Context<'_>, report: &mut Report<'_>)
         raw::Authenticate::Jwt(jwt) => {
             let issuer = jwt.issuer?;
             known(&issuer, "issuer", context.known.map(|known| &*known.issuers), report);
-            Authenticate::Jwt { issuer: issuer.value.0, subject: jwt.subject?.value }
+            let subject = jwt.subject?;
+            if let Some(known) = context.known {
+                of_trust_domain(&subject, known.issuer_domains.get(&issuer.value.0), report);
+            }
+            Authenticate::Jwt { issuer: issuer.value.0, subject: subject.value }
         }
         raw::Authenticate::Client(client) => {
             let secret_hash = hash(client.secret_hash, report);
@@ -149,6 +153,16 @@ fn in_trust_domain(certificate: &At<CertificateMatch>, domains: &[String], repor
     if !domains.is_empty() && !domains.iter().any(|known| known == domain) {
         let help = "name it under `listen.proxy.tls.trust_domains` in the main file";
         report.warning(certificate.at, format!("`{domain}` is not among the trust domains"), help);
+    }
+}
+
+/// Warns of a subject that no JWT-SVID of its issuer can have.
+fn of_trust_domain(subject: &At<String>, domain: Option<&String>, report: &mut Report<'_>) {
+    let Some(domain) = domain else { return };
+    let begins = format!("spiffe://{domain}/");
+    if !subject.value.starts_with(&begins) {
+        let message = format!("no JWT-SVID of `{domain}` has the subject `{}`", subject.value);
+        report.warning(subject.at, message, format!("write the SPIFFE ID: `{begins}..`"));
     }
 }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::telemetry::telemetry;
 use crate::config::{
-    Audit, Config, Destination, Issuer, IssuerKeys, Listen, NamedCertificate, Org, Signals, State, Timeouts,
-    Tls, TlsListener, WhenFull,
+    Audit, Config, Destination, Issuer, IssuerKeys, KnownBy, Listen, NamedCertificate, Org, Signals, State,
+    Timeouts, Tls, TlsListener, TrustSource, WhenFull,
 };
 use crate::problem::{Place, Report};
 use crate::raw;
@@ -267,17 +267,22 @@ fn issuer(
     Placed { at, keys: raw }: Placed<raw::Issuer>,
     report: &mut Report<'_>,
 ) -> Option<Issuer> {
-    let (issuer, audience) = (raw.issuer?.map(|issuer| issuer.value), raw.audience);
+    let (issuer, domain, audience) = (raw.issuer?, raw.trust_domain?, raw.audience);
     let (url, jwks, ca) = (raw.url?, raw.jwks?, raw.ca?);
     if let (None, Some(ca)) = (&url, &ca) {
         report.error(ca.at, "`ca` belongs to `url`, which is missing", "write `url` too, or remove it");
     }
+    if let (Some(domain), Some(_), _) | (Some(domain), _, Some(_)) = (&domain, &url, &issuer) {
+        let what = "`trust_domain` excludes `url` and `issuer`: a JWT-SVID needs no `iss` claim";
+        report.error(domain.at, what, "write `jwks` with it, or remove it");
+    }
+    let domain = domain.map(|domain| domain.value.0);
     let (keys, fallback) = match (url, jwks) {
         (Some(url), None) => {
             let ca = ca.map(|ca| ca.value);
             (IssuerKeys::Discovery { url: url.value.0.clone(), ca }, url.value.0)
         }
-        (None, Some(jwks)) => (IssuerKeys::Jwks(jwks.value), name.value.0.clone()),
+        (None, Some(jwks)) => (told_keys(jwks, domain.as_ref(), report)?, name.value.0.clone()),
         (url, _) => {
             let what = if url.is_some() {
                 "`url` and `jwks` exclude each other"
@@ -288,7 +293,24 @@ fn issuer(
             return None;
         }
     };
-    Some(Issuer { issuer: issuer.unwrap_or(fallback), audience: audience?.value, keys })
+    let claim = issuer.map_or(fallback, |issuer| issuer.value);
+    let known_by = domain.map_or(KnownBy::Claim(claim), KnownBy::TrustDomain);
+    Some(Issuer { known_by, audience: audience?.value, keys })
+}
+
+/// Where the keys of an issuer are told, without discovery.
+fn told_keys(jwks: At<TrustSource>, domain: Option<&String>, report: &mut Report<'_>) -> Option<IssuerKeys> {
+    match (jwks.value, domain) {
+        (TrustSource::Bundle(document), _) => Some(IssuerKeys::Jwks(document)),
+        (TrustSource::WorkloadApi(socket), Some(domain)) => {
+            Some(IssuerKeys::WorkloadApi { socket, trust_domain: domain.clone() })
+        }
+        (TrustSource::WorkloadApi(_), None) => {
+            let help = "write whose too: `trust_domain: corp.example`";
+            report.error(jwks.at, "a Workload API tells the keys of trust domains", help);
+            None
+        }
+    }
 }
 
 fn timeouts(raw: raw::Timeouts) -> Option<Timeouts> {

@@ -262,7 +262,14 @@ impl fmt::Display for TrustDomain {
 impl Leaf for TrustSource {
     fn leaf(scalar: &Scalar<'_>) -> Result<Self, Wrong> {
         let Some(socket) = scalar.text.strip_prefix("unix:") else {
-            return SecretRef::leaf(scalar).map(Self::Bundle);
+            let wrong = |_| {
+                let help = "write `unix:/run/spire/agent/public/api.sock`, or `file:PATH`, `env:NAME`, `vault:MOUNT/PATH#FIELD` or `exec:COMMAND`";
+                Wrong::new(
+                    "this is neither the socket of a SPIFFE Workload API nor a reference to a bundle",
+                    help,
+                )
+            };
+            return SecretRef::leaf(scalar).map(Self::Bundle).map_err(wrong);
         };
         // `unix:///run/x` and `unix:/run/x` are the same socket.
         let socket = socket.strip_prefix("//").unwrap_or(socket);
@@ -270,7 +277,8 @@ impl Leaf for TrustSource {
             let help = "write its absolute path: `unix:/run/spire/agent/public/api.sock`";
             Wrong::new(format!("`{}` is not a Unix socket", scalar.text), help)
         };
-        socket.starts_with('/').then(|| Self::WorkloadApi(socket.into())).ok_or_else(wrong)
+        let is_absolute = socket.starts_with('/') && socket.len() > 1;
+        is_absolute.then(|| Self::WorkloadApi(socket.into())).ok_or_else(wrong)
     }
 
     fn note(&self, at: Place, report: &mut Report<'_>) {
@@ -281,7 +289,7 @@ impl Leaf for TrustSource {
     }
 
     fn schema() -> Json {
-        json!({ "type": "string", "title": "`unix:SOCKET` for a SPIFFE Workload API, or a reference to a PEM bundle as to a secret", "pattern": "^unix:/.+|^(file|env|exec):.+|^vault:[^/]+/[^#]+#.+" })
+        json!({ "type": "string", "title": "`unix:SOCKET` for a SPIFFE Workload API, or a reference to a bundle as to a secret", "pattern": "^unix:/.+|^(file|env|exec):.+|^vault:[^/]+/[^#]+#.+" })
     }
 }
 

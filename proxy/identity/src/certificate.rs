@@ -164,7 +164,7 @@ fn is_spiffe(uri: &str) -> bool {
 
 /// Whether `id` is the SPIFFE ID of a workload: a trust domain and a path that is not the root, in the one spelling
 /// that the standard has for it.
-fn is_workload_id(id: &str) -> bool {
+pub(crate) fn is_workload_id(id: &str) -> bool {
     let Some((domain, path)) = id.strip_prefix("spiffe://").and_then(|rest| rest.split_once('/')) else {
         return false;
     };

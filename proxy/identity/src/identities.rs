@@ -193,8 +193,8 @@ impl Identities {
         rules: Rules<'_>,
         now: Timestamp,
     ) -> Result<(Arc<Identity>, String), Unidentified> {
-        let verified = jwt::verify(token, |claim| self.index.issuers(claim), &self.keys, rules, now)
-            .map_err(Unidentified::Jwt)?;
+        let verified =
+            jwt::verify(token, self.index.issuers(), &self.keys, rules, now).map_err(Unidentified::Jwt)?;
         match self.index.of_subject(&verified.issuer, &verified.subject) {
             Some(identity) => Ok((Arc::clone(identity), verified.issuer)),
             None => Err(Unidentified::UnknownSubject {

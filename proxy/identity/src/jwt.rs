@@ -1,16 +1,20 @@
 //! Workload JWTs and JWT bearer assertions: verified before anything in them is believed.
 //!
-//! Two sets of rules. A workload JWT (an SVID, a CI job's token, a Kubernetes service account's) is taken by the
-//! letter of RFC 7519. An assertion of the JWT bearer flow comes from Salesforce SDKs, three of four of which break it
+//! Three sets of rules. A workload JWT (a CI job's token, a Kubernetes service account's) is taken by the letter of RFC
+//! 7519, a JWT-SVID by that of its SPIFFE standard: it is known by the trust domain of its subject. An assertion of the JWT bearer flow comes from Salesforce SDKs, three of four of which break it
 //! (clients.md, section 2.2.5); what it is forgiven does not touch who signed it for whom.
+
+use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use forcefield_config::config::{Config, KnownBy};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::certificate::is_workload_id;
 use crate::keys::IssuerKeys;
 
 /// Why a JWT is not believed.
@@ -22,6 +26,12 @@ pub enum JwtProblem {
     /// Nobody knows who issued it.
     #[error("its issuer is not configured")]
     Issuer,
+    /// It names no issuer, and is no JWT-SVID of a trust domain that is an issuer.
+    #[error("it names no issuer, and its subject is no SPIFFE ID of a configured trust domain")]
+    TrustDomain,
+    /// Signed by the right one, for another use than to say who is calling.
+    #[error("its header is not one of such a token")]
+    Header,
     /// The issuer's keys are not at hand.
     #[error("the keys of its issuer have not been loaded")]
     NoKeys,
@@ -45,19 +55,34 @@ pub enum JwtProblem {
     TooLong,
 }
 
+/// The issuers of a configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Issuers {
+    by_claim: HashMap<String, Vec<Issuer>>,
+    by_trust_domain: HashMap<String, Vec<Issuer>>,
+}
+
 /// An issuer, as far as its tokens are concerned.
 #[derive(Clone, Debug)]
-pub(crate) struct Issuer {
+struct Issuer {
     /// Its name in the configuration.
-    pub(crate) name: String,
+    name: String,
     /// The audience that its tokens must be for.
-    pub(crate) audience: String,
+    audience: String,
+    /// Whether its tokens are JWT-SVIDs or any others.
+    tokens: Tokens,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tokens {
+    Svids,
+    Others,
 }
 
 /// Which rules hold.
 #[derive(Clone, Copy)]
 pub(crate) enum Rules<'a> {
-    /// RFC 7519 by the letter.
+    /// RFC 7519, or the JWT-SVID standard, by the letter.
     Workload,
     /// What Salesforce SDKs send, at this base URL of ours.
     Assertion(&'a str),
@@ -74,17 +99,26 @@ pub(crate) struct Verified {
 #[derive(Deserialize)]
 struct RawHeader {
     alg: String,
+    #[serde(default, deserialize_with = "written")]
     kid: Option<String>,
+    #[serde(default, deserialize_with = "written")]
+    typ: Option<String>,
+    #[serde(default, deserialize_with = "written")]
     crit: Option<Value>,
+    #[serde(flatten)]
+    others: HashMap<String, Value>,
 }
 
 #[derive(Deserialize)]
 struct RawClaims {
-    iss: String,
+    #[serde(default, deserialize_with = "written")]
+    iss: Option<String>,
     sub: String,
     aud: Audience,
     exp: Value,
+    #[serde(default, deserialize_with = "written")]
     nbf: Option<Value>,
+    #[serde(default, deserialize_with = "written")]
     iat: Option<Value>,
 }
 
@@ -100,25 +134,29 @@ pub(crate) fn is_jwt(token: &str) -> bool {
     token.starts_with("eyJ") && token.split('.').count() == 3
 }
 
-/// Verifies a token against the issuers that its `iss` claim names.
-pub(crate) fn verify<'i>(
+/// Verifies a token against the issuers that its `iss` claim, or the trust domain of its subject, stands for.
+pub(crate) fn verify(
     token: &str,
-    issuers: impl Fn(&str) -> &'i [Issuer],
+    issuers: &Issuers,
     keys: &IssuerKeys,
     rules: Rules<'_>,
     now: Timestamp,
 ) -> Result<Verified, JwtProblem> {
+    if token.len() > LONGEST {
+        return Err(JwtProblem::Malformed);
+    }
     let (message, signature) = token.rsplit_once('.').ok_or(JwtProblem::Malformed)?;
     let (header, claims) = message.split_once('.').ok_or(JwtProblem::Malformed)?;
     let header: RawHeader = part(header)?;
     let claims: RawClaims = part(claims)?;
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| JwtProblem::Malformed)?;
-    if header.crit.is_some() || token.len() > LONGEST {
+    if header.crit.is_some() {
         return Err(JwtProblem::Malformed);
     }
-    let mut problem = JwtProblem::Issuer;
-    for issuer in issuers(&claims.iss) {
+    let mut problem = if claims.iss.is_some() { JwtProblem::Issuer } else { JwtProblem::TrustDomain };
+    for issuer in issuers.of(&claims, rules) {
         match signed_by(issuer, keys, (&header, message.as_bytes(), &signature))
+            .and_then(|()| header.check(issuer, rules))
             .and_then(|()| claims.check(issuer, rules, now))
         {
             Ok(()) => return Ok(Verified { issuer: issuer.name.clone(), subject: claims.sub }),
@@ -147,9 +185,67 @@ fn signed_by(
     if fitting.any(|key| key.verifies(message, signature)) { Ok(()) } else { Err(JwtProblem::Signature) }
 }
 
+// === impl Issuers ===
+
+impl Issuers {
+    /// Those of a configuration.
+    pub(crate) fn new(config: &Config) -> Self {
+        let mut issuers = Self::default();
+        for (name, issuer) in &config.issuers {
+            let (known, tokens) = match &issuer.known_by {
+                KnownBy::Claim(claim) => (issuers.by_claim.entry(claim.clone()), Tokens::Others),
+                KnownBy::TrustDomain(domain) => {
+                    (issuers.by_trust_domain.entry(domain.clone()), Tokens::Svids)
+                }
+            };
+            let issuer = Issuer { name: name.clone(), audience: issuer.audience.clone(), tokens };
+            known.or_default().push(issuer);
+        }
+        issuers
+    }
+
+    /// Whose token one with these claims may be. No SVID is an assertion.
+    fn of<'i>(&'i self, claims: &RawClaims, rules: Rules<'_>) -> impl Iterator<Item = &'i Issuer> + use<'i> {
+        let named = claims.iss.as_ref().and_then(|claim| self.by_claim.get(claim));
+        let domain = match rules {
+            Rules::Workload => claims.trust_domain(),
+            Rules::Assertion(_) => None,
+        };
+        let of_domain = domain.and_then(|domain| self.by_trust_domain.get(domain));
+        named.into_iter().chain(of_domain).flatten()
+    }
+}
+
+// === impl RawHeader ===
+
+impl RawHeader {
+    /// Whether the token is of the kind that is asked for: one key may sign several.
+    fn check(&self, issuer: &Issuer, rules: Rules<'_>) -> Result<(), JwtProblem> {
+        let kind = self.typ.as_deref().map(str::to_ascii_lowercase);
+        let kind = kind.as_deref().map(|kind| kind.strip_prefix("application/").unwrap_or(kind));
+        let fits = match (rules, issuer.tokens) {
+            (Rules::Assertion(_), _) => true,
+            (Rules::Workload, Tokens::Others) => matches!(kind, None | Some("jwt" | "jose" | "at+jwt")),
+            // JWT-SVID, section 2: these three members and no other, and no algorithm of RFC 8037.
+            (Rules::Workload, Tokens::Svids) => {
+                matches!(self.typ.as_deref(), None | Some("JWT" | "JOSE"))
+                    && self.others.is_empty()
+                    && self.alg != "EdDSA"
+            }
+        };
+        fits.then_some(()).ok_or(JwtProblem::Header)
+    }
+}
+
 // === impl RawClaims ===
 
 impl RawClaims {
+    /// The trust domain of the SPIFFE ID that is the subject.
+    fn trust_domain(&self) -> Option<&str> {
+        let id = is_workload_id(&self.sub).then_some(&self.sub)?;
+        id.strip_prefix("spiffe://")?.split('/').next()
+    }
+
     fn check(&self, issuer: &Issuer, rules: Rules<'_>, now: Timestamp) -> Result<(), JwtProblem> {
         if !self.is_for(issuer, rules) {
             return Err(JwtProblem::Audience);
@@ -208,6 +304,12 @@ fn seconds(value: &Value, rules: Rules<'_>) -> Result<i64, JwtProblem> {
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
 fn whole(number: f64) -> Option<i64> {
     (0.0..1e15).contains(&number).then_some(number as i64)
+}
+
+/// A member that is there is not `null`.
+fn written<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Result<Option<T>, D::Error> {
+    let written = Option::<T>::deserialize(member)?;
+    written.map(Some).ok_or_else(|| serde::de::Error::custom("null"))
 }
 
 fn part<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, JwtProblem> {

@@ -7,8 +7,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaPublicKeyComponents,
     UnparsedPublicKey,
 };
 use base64::Engine;
@@ -21,10 +22,14 @@ use thiserror::Error;
 /// The keys of all issuers, by their name in the configuration.
 #[derive(Debug, Default)]
 pub struct IssuerKeys {
-    by_issuer: DashMap<String, Arc<[IssuerKey]>>,
+    by_issuer: DashMap<String, KeySet>,
     /// Issuers of whom a token named a key that is not here.
     missed: DashSet<String>,
 }
+
+/// The keys of a JWK Set that can be used, at least one.
+#[derive(Clone, Debug)]
+pub struct KeySet(Arc<[IssuerKey]>);
 
 /// A document that is not a JWK Set with a usable key in it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -34,7 +39,7 @@ pub enum InvalidKeySet {
     NotASet,
     /// Nothing to verify with.
     #[error(
-        "no key of this JWK Set can be used; RSA of 2048 bits or more, P-256, P-384 and Ed25519 can, for signatures"
+        "no key of this JWK Set can be used; RSA of 2048 bits or more, P-256, P-384, P-521 and Ed25519 can, for signatures"
     )]
     NoKey,
     /// Too many to look through.
@@ -55,8 +60,11 @@ enum Algorithm {
     Rs384,
     Rs512,
     Ps256,
+    Ps384,
+    Ps512,
     Es256,
     Es384,
+    Es512,
     EdDsa,
 }
 
@@ -88,23 +96,20 @@ struct RawKey {
 // === impl IssuerKeys ===
 
 impl IssuerKeys {
-    /// Replaces the keys of an issuer by those of a JWK Set, and gives their number. Keys in it that cannot be used
-    /// are passed over.
+    /// Replaces the keys of an issuer by those of a JWK Set, and gives their number.
     ///
     /// # Errors
     /// A document without a usable key: the keys stay as they were.
     pub fn replace(&self, issuer: &str, jwks: &[u8]) -> Result<usize, InvalidKeySet> {
-        let set: RawSet = serde_json::from_slice(jwks).map_err(|_| InvalidKeySet::NotASet)?;
-        if set.keys.len() > MOST {
-            return Err(InvalidKeySet::TooMany);
-        }
-        let keys: Arc<[IssuerKey]> = set.keys.into_iter().filter_map(IssuerKey::read).collect();
-        if keys.is_empty() {
-            return Err(InvalidKeySet::NoKey);
-        }
-        let count = keys.len();
-        self.by_issuer.insert(issuer.to_owned(), keys);
+        let keys = KeySet::read(jwks)?;
+        let count = keys.0.len();
+        self.put(issuer, keys);
         Ok(count)
+    }
+
+    /// Replaces the keys of an issuer.
+    pub fn put(&self, issuer: &str, keys: KeySet) {
+        self.by_issuer.insert(issuer.to_owned(), keys);
     }
 
     /// Forgets the keys of an issuer: because it is gone, or because they could not be renewed for too long.
@@ -112,10 +117,10 @@ impl IssuerKeys {
         self.by_issuer.remove(issuer);
     }
 
-    /// Whether there are keys of an issuer.
+    /// How many keys there are of an issuer.
     #[must_use]
-    pub fn has(&self, issuer: &str) -> bool {
-        self.by_issuer.contains_key(issuer)
+    pub fn count(&self, issuer: &str) -> usize {
+        self.by_issuer.get(issuer).map_or(0, |keys| keys.0.len())
     }
 
     /// The issuers of whom a token named a key that was not here, since this was last asked: they may have a new one.
@@ -133,7 +138,24 @@ impl IssuerKeys {
     }
 
     pub(crate) fn of(&self, issuer: &str) -> Option<Arc<[IssuerKey]>> {
-        self.by_issuer.get(issuer).map(|keys| Arc::clone(&keys))
+        self.by_issuer.get(issuer).map(|keys| Arc::clone(&keys.0))
+    }
+}
+
+// === impl KeySet ===
+
+impl KeySet {
+    /// Reads a JWK Set. Keys in it that cannot be used are passed over.
+    ///
+    /// # Errors
+    /// A document without a usable key.
+    pub fn read(jwks: &[u8]) -> Result<Self, InvalidKeySet> {
+        let set: RawSet = serde_json::from_slice(jwks).map_err(|_| InvalidKeySet::NotASet)?;
+        if set.keys.len() > MOST {
+            return Err(InvalidKeySet::TooMany);
+        }
+        let keys: Arc<[IssuerKey]> = set.keys.into_iter().filter_map(IssuerKey::read).collect();
+        if keys.is_empty() { Err(InvalidKeySet::NoKey) } else { Ok(Self(keys)) }
     }
 }
 
@@ -149,6 +171,7 @@ impl IssuerKey {
             ("RSA", _) => Algorithm::Rs256,
             ("EC", Some("P-256")) => Algorithm::Es256,
             ("EC", Some("P-384")) => Algorithm::Es384,
+            ("EC", Some("P-521")) => Algorithm::Es512,
             ("OKP", Some("Ed25519")) => Algorithm::EdDsa,
             _ => return None,
         };
@@ -175,8 +198,11 @@ impl IssuerKey {
             Algorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
             Algorithm::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
             Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
+            Algorithm::Ps384 => &RSA_PSS_2048_8192_SHA384,
+            Algorithm::Ps512 => &RSA_PSS_2048_8192_SHA512,
             Algorithm::Es256 => return self.point(&ECDSA_P256_SHA256_FIXED, message, signature),
             Algorithm::Es384 => return self.point(&ECDSA_P384_SHA384_FIXED, message, signature),
+            Algorithm::Es512 => return self.point(&ECDSA_P521_SHA512_FIXED, message, signature),
             Algorithm::EdDsa => return self.point(&ED25519, message, signature),
         };
         match &self.material {
@@ -212,17 +238,24 @@ impl fmt::Debug for IssuerKey {
 impl Material {
     fn read(raw: &RawKey, algorithm: Algorithm) -> Option<Self> {
         let member = |text: &Option<String>| URL_SAFE_NO_PAD.decode(text.as_deref()?).ok();
+        let point = |length: usize| {
+            let (x, y) = (member(&raw.x)?, member(&raw.y)?);
+            (x.len() == length && y.len() == length).then(|| Self::Point([&[4][..], &x, &y].concat()))
+        };
         match algorithm {
-            Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256 => {
+            Algorithm::Rs256
+            | Algorithm::Rs384
+            | Algorithm::Rs512
+            | Algorithm::Ps256
+            | Algorithm::Ps384
+            | Algorithm::Ps512 => {
                 let (modulus, exponent) = (member(&raw.n)?, member(&raw.e)?);
                 let modulus: Vec<u8> = modulus.into_iter().skip_while(|byte| *byte == 0).collect();
                 (modulus.len() >= 256).then_some(Self::Rsa { modulus, exponent })
             }
-            Algorithm::Es256 | Algorithm::Es384 => {
-                let length = if algorithm == Algorithm::Es256 { 32 } else { 48 };
-                let (x, y) = (member(&raw.x)?, member(&raw.y)?);
-                (x.len() == length && y.len() == length).then(|| Self::Point([&[4][..], &x, &y].concat()))
-            }
+            Algorithm::Es256 => point(32),
+            Algorithm::Es384 => point(48),
+            Algorithm::Es512 => point(66),
             Algorithm::EdDsa => member(&raw.x).filter(|x| x.len() == 32).map(Self::Point),
         }
     }
@@ -236,15 +269,21 @@ impl Algorithm {
             "RS384" => Self::Rs384,
             "RS512" => Self::Rs512,
             "PS256" => Self::Ps256,
+            "PS384" => Self::Ps384,
+            "PS512" => Self::Ps512,
             "ES256" => Self::Es256,
             "ES384" => Self::Es384,
+            "ES512" => Self::Es512,
             "EdDSA" => Self::EdDsa,
             _ => return None,
         })
     }
 
     fn is_rsa(self) -> bool {
-        matches!(self, Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256)
+        match self {
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => true,
+            Self::Es256 | Self::Es384 | Self::Es512 | Self::EdDsa => false,
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub use certificate::{CertificateError, PeerCertificate};
 pub use form::{Form, MalformedForm};
 pub use identities::{Caller, Identities, Proof, Unidentified};
 pub use jwt::JwtProblem;
-pub use keys::{InvalidKeySet, IssuerKeys};
+pub use keys::{InvalidKeySet, IssuerKeys, KeySet};
 pub use logins::{Login, LoginProblem, LoginRequest, Logins, Route};
 pub use peer::{InvalidHost, Peer};
 pub use sessions::{Held, Revoked, Sessions, SharedSessions, TokenProblem, Told};

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use forcefield_config::Config;
+use forcefield_config::config::Issuer;
 use forcefield_control::Staff;
 use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::control::staff;
-use super::{App, origins, read_issuers, tls, today};
+use super::{App, origins, put_keys, read_keys, tls, today, told_keys};
 use crate::front::TlsState;
 use crate::live::Snapshot;
 
@@ -35,11 +36,13 @@ impl App {
     /// Takes up what Workload APIs say about trust domains: sessions are not resumed, and open connections are looked at
     /// again. The configuration stays as it is.
     pub(super) fn take_up_bundles(&self) {
-        let config = Arc::clone(&self.service.live.load().config);
+        let live = self.service.live.load();
+        let config = &live.config;
+        put_keys(&live.standing().keys, told_keys(config, &self.bundles));
         let taken_up = || {
-            self.front.trust().replace(tls(&config, &config.listen.proxy, &self.secrets, &self.bundles)?);
+            self.front.trust().replace(tls(config, &config.listen.proxy, &self.secrets, &self.bundles)?);
             if let (Some(running), Some(listener)) = (&self.control, &config.listen.control) {
-                running.front.trust().replace(tls(&config, listener, &self.secrets, &self.bundles)?);
+                running.front.trust().replace(tls(config, listener, &self.secrets, &self.bundles)?);
             }
             Ok::<_, anyhow::Error>(())
         };
@@ -72,8 +75,7 @@ impl App {
         let trust = tls(&config, &config.listen.proxy, &self.secrets, &self.bundles)?;
         let control = self.next_control(&config)?;
         let credentials = service.credentials.load().next(&config).context("the credentials")?;
-        let keys = Arc::clone(&before.standing().keys);
-        read_issuers(&config, &self.secrets, &keys)?;
+        let keys = read_keys(&config, &self.secrets, &self.bundles)?;
         if config.listen.proxy.address != before.config.listen.proxy.address {
             warn!("a changed `listen.proxy.address` is taken up at the next start");
         }
@@ -84,6 +86,13 @@ impl App {
             warn!("a changed `vault` is taken up at the next start");
         }
         let standing = before.standing().clone();
+        // No key of one issuer speaks for another that has its name now.
+        let is_gone = |(name, issuer): &(&String, &Issuer)| {
+            let now = config.issuers.get(*name);
+            !now.is_some_and(|now| now.keys == issuer.keys && now.known_by == issuer.known_by)
+        };
+        before.config.issuers.iter().filter(is_gone).for_each(|(name, _)| standing.keys.remove(name));
+        put_keys(&standing.keys, keys);
         let next = Snapshot::new(Arc::new(config), before.schemas().clone(), standing, Timestamp::now());
         service.upstream.replace(orgs);
         self.front.trust().replace(trust);

@@ -24,7 +24,7 @@ use rustls::sign::CertifiedKey;
 use thiserror::Error;
 use tokio::sync::watch;
 
-use super::svid::TrustDomains;
+use super::svid::{TrustDomain, TrustDomains};
 
 /// The TLS of one listener, replaceable while it serves.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ pub struct TlsState {
     config: Arc<ServerConfig>,
     certificates: Arc<Certificates>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    domains: Option<Arc<TrustDomains>>,
     shown_until: ShownUntil,
     generation: u64,
 }
@@ -59,8 +60,8 @@ pub struct TlsMaterial<'a> {
     pub key: &'a [u8],
     /// The CAs of client certificates; `None` asks for none.
     pub client_ca: Option<&'a [u8]>,
-    /// The authorities of SVIDs by trust domain, as far as they are known; `None` leaves SVIDs to `client_ca`.
-    pub trust_domains: Option<&'a [(String, Vec<CertificateDer<'static>>)]>,
+    /// The trust domains of SVIDs, as far as they are known; `None` leaves SVIDs to `client_ca`.
+    pub trust_domains: Option<&'a [TrustDomain]>,
     /// Further chains, chosen by SNI.
     pub named: Vec<NamedMaterial<'a>>,
 }
@@ -93,7 +94,9 @@ pub enum TlsError {
     #[error("the client CA bundle holds no usable certificate")]
     ClientCa,
     /// An authority of a trust domain cannot be used.
-    #[error("the bundle of the trust domain `{0}` holds what is no usable certificate")]
+    #[error(
+        "the bundle of the trust domain `{0}` holds a certificate or a revocation list that cannot be used"
+    )]
     TrustDomain(String),
     /// A name that is not a host name.
     #[error("`{0}` is not a host name; write `name.example` or `*.name.example`")]
@@ -154,10 +157,11 @@ impl TlsState {
     pub fn build(material: &TlsMaterial<'_>) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let clients = material.client_ca.map(|pem| client_verifier(pem, &provider)).transpose()?;
-        let clients = match material.trust_domains {
-            None => clients,
-            Some(domains) => Some(Arc::new(TrustDomains::new(domains, clients, &provider)?) as _),
+        let domains = match material.trust_domains {
+            None => None,
+            Some(domains) => Some(Arc::new(TrustDomains::new(domains, clients.clone(), &provider)?)),
         };
+        let clients = domains.clone().map(|domains| domains as _).or(clients);
         let certificates = Arc::new(Certificates::new(material, &provider)?);
         let shown_until = certificates.shown_until();
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -169,7 +173,7 @@ impl TlsState {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.session_storage = ServerSessionMemoryCache::new(RESUMABLE_SESSIONS);
         config.ticketer = aws_lc_rs::Ticketer::new()?;
-        Ok(Self { config: Arc::new(config), certificates, clients, shown_until, generation: 0 })
+        Ok(Self { config: Arc::new(config), certificates, clients, domains, shown_until, generation: 0 })
     }
 
     /// For the acceptor.
@@ -182,6 +186,11 @@ impl TlsState {
     #[must_use]
     pub fn shown_until(&self) -> ShownUntil {
         self.shown_until
+    }
+
+    /// Its trust domains, each with how many of its authorities have not ended at a time in seconds since 1970.
+    pub fn authorities(&self, now: u64) -> impl Iterator<Item = (&str, usize)> {
+        self.domains.iter().flat_map(move |domains| domains.authorities(now))
     }
 
     /// Counts replacements of the listener's trust.

@@ -34,6 +34,12 @@ pub enum Problem {
     NoSchema,
     /// One of several orgs has not described itself: the others are served.
     SchemaOf(String),
+    /// A trust domain has no authority that is valid: SVIDs of others, and other proofs, are taken.
+    NoAuthority(String),
+    /// There are no keys of an issuer: its JWTs are refused, other proofs are taken.
+    NoKeys(String),
+    /// A SPIFFE Workload API is not followed: what it said last holds.
+    WorkloadApi(String),
 }
 
 // === impl Health ===
@@ -102,7 +108,11 @@ impl Problem {
             | Self::Store
             | Self::Certificate
             | Self::NoSchema => true,
-            Self::ControlCertificate | Self::SchemaOf(_) => false,
+            Self::ControlCertificate
+            | Self::SchemaOf(_)
+            | Self::NoAuthority(_)
+            | Self::NoKeys(_)
+            | Self::WorkloadApi(_) => false,
         }
     }
 }
@@ -122,6 +132,15 @@ impl fmt::Display for Problem {
             Self::NoSchema => f.write_str("no org has described its objects yet"),
             Self::SchemaOf(org) => {
                 write!(f, "org `{org}` has not described its objects yet; the others are served")
+            }
+            Self::NoAuthority(domain) => {
+                write!(f, "the trust domain `{domain}` has no valid authority; its SVIDs are refused")
+            }
+            Self::NoKeys(issuer) => {
+                write!(f, "there are no keys of the issuer `{issuer}`; its JWTs are refused")
+            }
+            Self::WorkloadApi(socket) => {
+                write!(f, "the SPIFFE Workload API at `{socket}` is away; what it said last holds")
             }
         }
     }

@@ -13,6 +13,7 @@ use super::metric::{Family, Labels, label};
 use crate::front::Front;
 use crate::service::Service;
 use crate::upstream::{Counts, Pool, Upstream};
+use crate::workload::{Bundles, Call, wanted};
 
 /// What the rooms of a service tell.
 #[must_use]
@@ -176,7 +177,12 @@ pub fn front(listener: &'static str, front: &Front) -> Vec<Family> {
     let failures = front.arrivals().failures();
     let failures =
         failures.map(|(why, count)| (vec![("listener", listener.into()), ("reason", why.into())], count));
-    let until = front.trust().current().shown_until();
+    let trust = front.trust().current();
+    let until = trust.shown_until();
+    let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
+    let authorities = trust.authorities(now).map(|(domain, count)| {
+        (vec![("listener", listener.into()), ("trust_domain", domain.to_owned().into())], count)
+    });
     let shown = |name: &'static str| vec![("shown_by", listener.into()), ("name", name.into())];
     let until = [(shown("own"), until.own), (shown("named"), until.named)];
     vec![
@@ -194,7 +200,37 @@ pub fn front(listener: &'static str, front: &Front) -> Vec<Family> {
             "Handshakes that failed, by listener and reason",
         )
         .with_each(failures),
+        Family::gauge(
+            "forcefield_trust_authorities",
+            "Authorities of a trust domain that have not ended; with none its SVIDs are refused",
+        )
+        .with_each(authorities),
         certificates().with_each(until.into_iter().filter_map(|(labels, until)| Some((labels, until?)))),
+    ]
+}
+
+/// Whom SVIDs and JWTs are believed of.
+#[must_use]
+pub fn trust(service: &Service, bundles: &Bundles) -> Vec<Family> {
+    let live = service.live.load();
+    let keys = &live.standing().keys;
+    let counted = live.config.issuers.keys().map(|name| (label("issuer", name.clone()), keys.count(name)));
+    let followed = wanted(&live.config).into_iter().map(|(socket, call)| {
+        let svids = match call {
+            Call::X509 => "x509",
+            Call::Jwt => "jwt",
+        };
+        let labels = vec![("socket", socket.display().to_string().into()), ("svids", svids.into())];
+        (labels, bundles.is_followed(&socket, call))
+    });
+    vec![
+        Family::gauge(
+            "forcefield_issuer_keys",
+            "Keys of an issuer of workload JWTs; with none they are refused",
+        )
+        .with_each(counted),
+        Family::gauge("forcefield_workload_api_up", "Whether a SPIFFE Workload API would tell of a change")
+            .with_each(followed),
     ]
 }
 

@@ -2,12 +2,13 @@
 //! their length, and maps of Protocol Buffers.
 
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::UnixStream;
 
 use super::WorkloadError;
@@ -22,16 +23,17 @@ pub(super) struct Updates {
 // === impl Updates ===
 
 impl Updates {
-    /// Calls `FetchX509Bundles` at a socket.
-    pub(super) async fn open(socket: &Path) -> Result<Self, WorkloadError> {
+    /// Makes a call of the Workload API at a socket.
+    pub(super) async fn open(socket: &Path, call: &str) -> Result<Self, WorkloadError> {
         let stream = UnixStream::connect(socket).await.map_err(WorkloadError::Unreachable)?;
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+        let mut http = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+        http.timer(TokioTimer::new()).keep_alive_interval(ALIVE).keep_alive_timeout(DEAD);
+        let (mut sender, connection) = http.handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(async move {
             // What goes wrong on it shows in the call.
             let _ = connection.await;
         });
-        let request = Request::post(CALL)
+        let request = Request::post(format!("http://localhost/SpiffeWorkloadAPI/{call}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             // Without it the agent answers nobody, so that no server can be tricked into asking.
@@ -90,10 +92,17 @@ impl Drop for Updates {
 fn check(headers: &HeaderMap) -> Result<(), WorkloadError> {
     match headers.get("grpc-status").map(|status| status.as_bytes()) {
         None | Some(b"0") => Ok(()),
+        Some(b"7") => Err(WorkloadError::Withdrawn),
         Some(status) => {
             Err(WorkloadError::Refused(status.escape_ascii().to_string().chars().take(16).collect()))
         }
     }
+}
+
+/// The values of a `repeated bytes`, which is the field of this number of a message.
+pub(super) fn values(message: &[u8], field: u64) -> Option<Vec<&[u8]>> {
+    let of_field = |(number, value)| (number == field).then_some(value);
+    Some(fields(message)?.into_iter().filter_map(of_field).collect())
 }
 
 /// The entries of a `map<string, bytes>`, which is the field of this number of a message. `None` when the message is not
@@ -154,10 +163,12 @@ fn number(message: &mut &[u8]) -> Option<u64> {
     None
 }
 
-const CALL: &str = "http://localhost/SpiffeWorkloadAPI/FetchX509Bundles";
 /// Not compressed, no bytes.
 const EMPTY_MESSAGE: &[u8] = &[0; PREFIX];
 const PREFIX: usize = 5;
+/// How often a silent agent is asked whether it lives, no more often than gRPC's servers bear, and how long it may think.
+const ALIVE: Duration = Duration::from_secs(6 * 60);
+const DEAD: Duration = Duration::from_secs(20);
 /// The most bytes of a message: some thousand authorities.
 const LARGEST: usize = 4 << 20;
 
@@ -177,6 +188,7 @@ mod tests {
         .concat();
         assert_eq!(entries(&message, 2), Some(vec![("a".to_owned(), &b"xyz"[..])]));
         assert_eq!(entries(&[], 2), Some(vec![]));
+        assert_eq!(values(&message, 1), Some(vec![&[9][..]]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use forcefield_config::config::{Authenticate, CertificateMatch, Config, Identity
 use forcefield_policy::names::IdentityName;
 
 use crate::certificate::PeerCertificate;
-use crate::jwt::Issuer;
+use crate::jwt::Issuers;
 
 #[derive(Default)]
 pub(super) struct Index {
@@ -22,8 +22,7 @@ pub(super) struct Index {
     by_subject: HashMap<String, HashMap<String, Arc<Identity>>>,
     clients: HashMap<String, Vec<Hashed>>,
     logins: HashMap<String, Vec<Hashed>>,
-    /// By their `iss` claim.
-    issuers: HashMap<String, Vec<Issuer>>,
+    issuers: Issuers,
     /// The orgs' 15-character ids, by their name.
     orgs: HashMap<String, String>,
 }
@@ -47,13 +46,9 @@ struct Hashed {
 
 impl Index {
     pub(super) fn new(config: &Config) -> Self {
-        let mut index = Self::default();
+        let mut index = Self { issuers: Issuers::new(config), ..Self::default() };
         for (name, org) in &config.orgs {
             index.orgs.insert(name.clone(), org.id.clone());
-        }
-        for (name, issuer) in &config.issuers {
-            let known = Issuer { name: name.clone(), audience: issuer.audience.clone() };
-            index.issuers.entry(issuer.issuer.clone()).or_default().push(known);
         }
         for (name, identity) in &config.identities {
             let identity = Arc::new(identity.clone());
@@ -99,8 +94,8 @@ impl Index {
         self.orgs.get(&identity.org).map(String::as_str)
     }
 
-    pub(super) fn issuers(&self, claim: &str) -> &[Issuer] {
-        self.issuers.get(claim).map_or(&[], Vec::as_slice)
+    pub(super) fn issuers(&self) -> &Issuers {
+        &self.issuers
     }
 
     pub(super) fn of_subject(&self, issuer: &str, subject: &str) -> Option<&Arc<Identity>> {

@@ -11,8 +11,8 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use forcefield_config::config::{
-    Audit, Authenticate, CertificateMatch, Config, Credential, Identity, Issuer, Limits, Listen, Mode, Org,
-    OrgUrl, State, Timeouts, Tls, TlsListener, WhenFull,
+    Audit, Authenticate, CertificateMatch, Config, Credential, Identity, Issuer, KnownBy, Limits, Listen,
+    Mode, Org, OrgUrl, State, Timeouts, Tls, TlsListener, WhenFull,
 };
 use forcefield_config::secret::SecretRef;
 use forcefield_identity::{
@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) identities: Identities,
     pub(crate) logins: Logins,
     pub(crate) github: EcdsaKeyPair,
+    /// What signs the JWT-SVIDs of `corp.example`.
+    pub(crate) spire: EcdsaKeyPair,
 }
 
 impl World {
@@ -48,9 +50,11 @@ impl World {
         let (config, sessions, keys) = (config(), Arc::new(sessions), Arc::new(IssuerKeys::default()));
         let github = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         keys.replace("github", jwks(&github, "one").to_string().as_bytes()).unwrap();
+        let spire = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        keys.replace("spire", jwks(&spire, "svids").to_string().as_bytes()).unwrap();
         let identities = Identities::new(&config, Arc::clone(&sessions), Arc::clone(&keys));
         let logins = Logins::new(Arc::clone(&sessions));
-        Self { config, sessions, keys, identities, logins, github }
+        Self { config, sessions, keys, identities, logins, github, spire }
     }
 
     /// Takes a changed configuration up.
@@ -128,6 +132,17 @@ impl World {
         }
         sign(&self.github, &json!({ "alg": "ES256", "kid": "one", "typ": "JWT" }), &claims)
     }
+}
+
+/// Claims with some of them replaced, or left out where they are replaced by nothing.
+pub(crate) fn changed(mut claims: Value, changes: &Value) -> Value {
+    for (key, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(key)),
+            value => claims[key] = value.clone(),
+        }
+    }
+    claims
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -208,8 +223,8 @@ fn config() -> Config {
         client_ca: None,
         trust_domains: Default::default(),
     };
-    let issuer = |issuer: &str| Issuer {
-        issuer: issuer.into(),
+    let issuer = |known_by| Issuer {
+        known_by,
         audience: "forcefield".into(),
         keys: forcefield_config::config::IssuerKeys::Jwks(reference.clone()),
     };
@@ -232,8 +247,9 @@ fn config() -> Config {
         .into(),
         destinations: BTreeMap::new(),
         issuers: [
-            ("github".into(), issuer("https://token.actions.example")),
-            ("sdk".into(), issuer("3MVG9.app")),
+            ("github".into(), issuer(KnownBy::Claim("https://token.actions.example".into()))),
+            ("sdk".into(), issuer(KnownBy::Claim("3MVG9.app".into()))),
+            ("spire".into(), issuer(KnownBy::TrustDomain("corp.example".into()))),
         ]
         .into(),
         responders: Vec::new(),
@@ -266,6 +282,7 @@ fn identities() -> BTreeMap<IdentityName, Identity> {
     let billing = vec![
         Authenticate::Certificate(CertificateMatch::Uri(SPIFFE.into())),
         Authenticate::Jwt { issuer: "github".into(), subject: SUBJECT.into() },
+        Authenticate::Jwt { issuer: "spire".into(), subject: SPIFFE.into() },
         Authenticate::Jwt { issuer: "sdk".into(), subject: "sync@corp.example".into() },
         client("billing", "s3cret"),
         client("billing", "n3xt"),
