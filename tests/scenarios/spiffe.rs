@@ -4,6 +4,7 @@
 mod agent;
 mod jwt;
 mod revoked;
+mod spire;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -21,7 +21,7 @@ pub struct Authority {
 }
 
 /// A certificate and its key, PEM.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pem {
     /// The certificate.
     pub certificate: String,
