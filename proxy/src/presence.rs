@@ -1,6 +1,7 @@
 //! The exchanges under way: who has what open, for people who look, and cut when a responder kills an integration.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -111,9 +112,13 @@ impl UnderWay {
 // === impl Presence ===
 
 impl Presence {
-    /// Runs work to its end, or until the exchange is cut: then `None`.
-    pub async fn unless_cut<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        self.admitted.unless_cut(work).await
+    /// Runs work to its end, or until the exchange is cut: then `None`. `work` comes pinned: what is handed from one
+    /// future to the next is copied whole each time.
+    pub fn unless_cut<T, W>(&mut self, work: Pin<&mut W>) -> impl Future<Output = Option<T>>
+    where
+        W: Future<Output = T>,
+    {
+        self.admitted.unless_cut(work)
     }
 
     /// Whether it is cut, of which `cx` is told when not yet.

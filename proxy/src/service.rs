@@ -14,6 +14,7 @@ mod send;
 mod signals;
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -136,7 +137,8 @@ impl Service {
         let live = self.live.load(); // one snapshot for the whole request
         let peer = peer(arrival, &host.to_string())?;
         if let Some(route) = login::route(parts) {
-            return self.login((&live, route), (&peer, parts), body, exchange).await; // logins are answered here
+            let login = self.login((&live, route), (&peer, parts), body, exchange);
+            return Box::pin(login).await; // logins are answered here
         }
         if let Some(reply) = own::public(&live, &peer, parts, exchange) {
             return Ok(reply);
@@ -146,7 +148,7 @@ impl Service {
         let taken = self.take(&head, body, exchange).await?;
         let soap = match soap(parts, &head, &taken)? {
             None => None,
-            Some(soap) => match self.soap_login(&live, soap, (&peer, parts), exchange).await? {
+            Some(soap) => match Box::pin(self.soap_login(&live, soap, (&peer, parts), exchange)).await? {
                 Ok(reply) => return Ok(reply),
                 Err(soap) => Some(soap),
             },
@@ -171,15 +173,15 @@ impl Service {
         let whose = (exchange.id(), &member.identity.name);
         let mut presence = self.presences.enter(whose, &permit, &arrival.peer, admitted);
         let base = host.base();
-        let org = async {
+        let org = pin!(async {
             if let Some(reply) = Box::pin(self.defer(&member, &permit, exchange)).await? {
                 return Ok(reply); // a deleted job stays at the org for a while
             }
             self.learn(&member, &permit).await?; // what a job is about to read is known before it reads
             let sent = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
             Box::pin(self.reply(&member, permit, lease, (sent, &base))).await // rows and bytes counted as they pass
-        };
-        let reply = Box::pin(presence.unless_cut(org)).await; // until a responder kills it
+        });
+        let reply = presence.unless_cut(org).await; // until a responder kills it
         let reply = reply.ok_or_else(|| Refusal::Killed(member.identity.name.clone()))??;
         Ok(reply.present(presence).watched(export.map(|export| export.watch(self, live))))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use forcefield_credentials::{AccessToken, CredentialError};
+use forcefield_credentials::{AccessToken, CredentialError, Credentials};
 use forcefield_policy::decision::Permit;
 use forcefield_policy::request::Api;
 use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
@@ -21,6 +21,16 @@ use crate::upstream::{LaneKey, Outgoing, SendBody, UpstreamBody, UpstreamError};
 
 /// An org's answer, and the token with which it was asked.
 pub(super) type Sent = (Response<OrgBody>, Arc<AccessToken>);
+
+/// What is sent once more after a renewal.
+enum Again {
+    /// The request as it was decided, with its body.
+    AsDecided,
+    /// The same with the body that passed through, which had come to its end.
+    With(Bytes),
+    /// Nothing: the body has streamed away.
+    Never,
+}
 
 /// The body of an org's answer: as it comes, or read whole already.
 pub(super) type OrgBody = Either<UpstreamBody, Full<Bytes>>;
@@ -53,18 +63,36 @@ impl Service {
             return Ok((first, token));
         }
         if let Either::Left(body) = first.into_body() {
-            body.discard().await;
+            Box::pin(body.discard()).await;
         }
+        let again = match (streams, whole) {
+            (false, _) => Again::AsDecided,
+            (true, Some(whole)) => Again::With(whole),
+            (true, None) => Again::Never,
+        };
+        // Rare, so its future is made only then: what each request carries along stays small.
+        Box::pin(self.send_again((member, permit), (&credentials, &token), again, exchange)).await
+    }
+
+    /// Renews a session that the org refused, and sends once more what it can.
+    async fn send_again(
+        &self,
+        (member, permit): (&Member, &Permit),
+        (credentials, refused): (&Credentials, &Arc<AccessToken>),
+        again: Again,
+        exchange: &mut Exchange,
+    ) -> Result<Sent, Refusal> {
         self.rooms.telemetry.instruments().renewed();
-        let renewal = credentials.renew(name, &token);
+        let renewal = credentials.renew(&member.identity.name, refused);
         let renewed = exchange.during(Step::Credential, renewal).await.map_err(no_credential)?;
-        if streams && whole.is_none() {
-            return Err(Refusal::NoCredential(
-                "the session ended under an upload; it is renewed".into(),
-                ONE_SECOND,
-            ));
-        }
-        let again = whole.filter(|_| streams).map(SendBody::Full);
+        let again = match again {
+            Again::AsDecided => None,
+            Again::With(body) => Some(SendBody::Full(body)),
+            Again::Never => {
+                let detail = "the session ended under an upload; it is renewed".to_owned();
+                return Err(Refusal::NoCredential(detail, ONE_SECOND));
+            }
+        };
         let began = Instant::now();
         let second = self.send_once(member, permit, &renewed, again).await;
         exchange.waited(Step::Upstream, began);
@@ -154,7 +182,7 @@ impl Service {
             return Ok(answer.map(Either::Left));
         }
         let (head, body) = answer.into_parts();
-        let read = Limited::new(body, FAULT).collect().await;
+        let read = Box::pin(Limited::new(body, FAULT).collect()).await;
         let bytes = read.map_err(|error| Refusal::NotPassed(error.to_string()))?.to_bytes();
         let refused = REFUSED.iter().any(|code| memchr::memmem::find(&bytes, code.as_bytes()).is_some());
         let mut answer = Response::from_parts(head, Either::Right(Full::new(bytes.clone())));

@@ -80,7 +80,7 @@ impl Lane {
         let request = self.request(outgoing)?;
         let permit = self.permit().await?;
         let Some(connection) = self.take_unused().await else {
-            return self.send_anew(permit, request).await;
+            return Box::pin(self.send_anew(permit, request)).await;
         };
         let again = reads_only(request.method()).then(|| again(&request)).flatten();
         Counts::add(&self.counts.reused);
@@ -94,7 +94,7 @@ impl Lane {
         Counts::add(&self.counts.repeated);
         // Where one used connection was closed, the next one may be as well.
         drop(self.lock().connections.pop());
-        self.send_anew(permit, request).await
+        Box::pin(self.send_anew(permit, request)).await
     }
 
     /// The right to a connection, once there is one.
