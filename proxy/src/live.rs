@@ -53,6 +53,8 @@ pub struct Member {
     pub identity: Identity,
     /// Its org.
     pub org: Arc<Org>,
+    /// The base URLs by which answers of its org name it.
+    pub bases: Arc<[String]>,
     /// What it may do, in terms of the org's schema.
     pub grants: Grants,
     /// What its grants name that the org does not have.
@@ -117,9 +119,9 @@ impl Snapshot {
                 GrantsSpec { enforcement: identity.mode.enforcement(today), ..identity.grants.clone() };
             let wider: Vec<GrantsSpec> = glass.iter().filter_map(|grant| granted(grant, org)).collect();
             let (grants, problems) = Grants::compile_widened(&spec, &wider, schema);
-            let (identity, org) = (identity.clone(), Arc::clone(org));
+            let (identity, org, bases) = (identity.clone(), Arc::clone(org), org.url.bases().into());
             let break_glass = glass.iter().map(|grant| grant.id.to_string()).collect();
-            Some(Arc::new(Member { identity, org, grants, problems, break_glass }))
+            Some(Arc::new(Member { identity, org, bases, grants, problems, break_glass }))
         };
         let mut glass: HashMap<IdentityName, Vec<Grant>> = HashMap::new();
         for grant in standing.widenings.grants(now) {

@@ -251,8 +251,7 @@ impl Service {
         }
         let length =
             head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-        let orgs = member.org.url.bases();
-        forward(&mut head, &orgs, base, &token);
+        forward(&mut head, &member.bases, base, &token);
         warn(&mut head, member, &permit);
         if let Some(rows) = known_rows(&head).filter(|_| success && plan.rows == Rows::Csv) {
             let spent = lease.expect(rows);
@@ -273,7 +272,7 @@ impl Service {
             issues,
             watch: None,
             blotter: token.blotter(),
-            rewriter: text.then(|| Rewriter::new(orgs.iter().map(String::as_str), base)),
+            rewriter: text.then(|| Rewriter::new(Arc::clone(&member.bases), base.to_owned())),
         };
         if success {
             self.forget(member, &permit).await?;

@@ -3,11 +3,16 @@
 //! An address may be cut by the border of two pieces: what could be the beginning of one waits for the next piece.
 //! Both spellings are found, `https://host` and, as JSON may have it, `https:\/\/host`.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
 /// Replaces addresses in one body.
 #[derive(Debug)]
 pub struct Rewriter {
+    from: Arc<[String]>,
+    to: String,
+    /// Made when an address may have begun: most answers hold none.
     rules: Vec<Rule>,
     longest: usize,
     kept: BytesMut,
@@ -19,15 +24,8 @@ type Rule = (Box<[u8]>, Box<[u8]>);
 impl Rewriter {
     /// Replaces each of `from` by `to`; all are base URLs without a trailing slash.
     #[must_use]
-    pub fn new<'a>(from: impl IntoIterator<Item = &'a str>, to: &str) -> Self {
-        let mut rules: Vec<Rule> = Vec::new();
-        for base in from {
-            for (old, new) in [(base.to_owned(), to.to_owned()), (escaped(base), escaped(to))] {
-                rules.push((old.into_bytes().into(), new.into_bytes().into()));
-            }
-        }
-        let longest = rules.iter().map(|(old, _)| old.len()).max().unwrap_or(1);
-        Self { rules, longest, kept: BytesMut::new() }
+    pub fn new(from: Arc<[String]>, to: String) -> Self {
+        Self { from, to, rules: Vec::new(), longest: 1, kept: BytesMut::new() }
     }
 
     /// What may go on of a piece and of what was kept before it.
@@ -36,13 +34,26 @@ impl Rewriter {
         if self.kept.is_empty() && first_scheme(&piece).is_none() {
             return piece;
         }
+        self.make_rules();
         self.kept.extend_from_slice(&piece);
         self.replace(false)
     }
 
     /// What was kept, at the end of the body.
     pub fn finish(&mut self) -> Bytes {
-        self.replace(true)
+        if self.kept.is_empty() { Bytes::new() } else { self.replace(true) }
+    }
+
+    fn make_rules(&mut self) {
+        if !self.rules.is_empty() {
+            return;
+        }
+        for base in self.from.iter() {
+            for (old, new) in [(base.clone(), self.to.clone()), (escaped(base), escaped(&self.to))] {
+                self.rules.push((old.into_bytes().into(), new.into_bytes().into()));
+            }
+        }
+        self.longest = self.rules.iter().map(|(old, _)| old.len()).max().unwrap_or(1);
     }
 
     fn replace(&mut self, end: bool) -> Bytes {

@@ -6,7 +6,8 @@ const BODY: &str = r#"{"a":"https://acme.my.salesforce.com/id/1","b":"https:\/\/
 const REPLACED: &str = r#"{"a":"https://sf.corp:8443/id/1","b":"https:\/\/sf.corp:8443\/x","c":"https://acme.my.salesforce.com.evil.example/","d":"https://sf.corp:8443","h":"http","e":"https://acme.my.salesforce.community"}h"#;
 
 fn rewritten(text: &str, size: usize) -> String {
-    let mut rewriter = Rewriter::new(["https://acme.my.salesforce.com"], "https://sf.corp:8443");
+    let from = vec!["https://acme.my.salesforce.com".to_owned()];
+    let mut rewriter = Rewriter::new(from.into(), "https://sf.corp:8443".to_owned());
     let mut out = Vec::new();
     for piece in text.as_bytes().chunks(size) {
         out.extend_from_slice(&rewriter.feed(bytes::Bytes::copy_from_slice(piece)));
