@@ -5,6 +5,8 @@
 //! behind it, might read the same bytes differently. So the bytes are looked at before hyper sees them, and hyper
 //! gets only heads that have one reading.
 
+use memchr::{memchr, memchr_iter, memchr2_iter};
+
 use super::BadHead;
 
 /// The most bytes of a head.
@@ -168,20 +170,22 @@ impl Search {
     /// Every line feed must follow a carriage return and every carriage return must precede a line feed, so an
     /// attacker cannot hide a line from one of two readers.
     pub(super) fn end_of_head(&mut self, bytes: &[u8]) -> Result<Option<usize>, BadHead> {
-        for (at, byte) in bytes.iter().enumerate().take(LARGEST_HEAD + 1).skip(self.at) {
-            match byte {
-                b'\n' if at == 0 || bytes.get(at - 1) != Some(&b'\r') => {
-                    return Err(BadHead::Malformed("a line ends in a bare line feed"));
-                }
-                b'\n' if at == self.line + 1 && self.line == 0 => {
-                    return Err(BadHead::Malformed("an empty line stands before the request line"));
-                }
-                b'\n' if at == self.line + 1 => return Ok(Some(at + 1)),
-                b'\n' => self.line = at + 1,
-                b'\r' if bytes.get(at + 1).is_some_and(|next| *next != b'\n') => {
+        let end = bytes.len().min(LARGEST_HEAD + 1);
+        for at in memchr2_iter(b'\r', b'\n', bytes.get(self.at..end).unwrap_or_default()) {
+            let at = self.at + at;
+            match bytes.get(at) {
+                Some(b'\r') if bytes.get(at + 1).is_some_and(|next| *next != b'\n') => {
                     return Err(BadHead::Malformed("a carriage return stands within a line"));
                 }
-                _ => {}
+                Some(b'\r') | None => {}
+                Some(_) if at == 0 || bytes.get(at - 1) != Some(&b'\r') => {
+                    return Err(BadHead::Malformed("a line ends in a bare line feed"));
+                }
+                Some(_) if at == self.line + 1 && self.line == 0 => {
+                    return Err(BadHead::Malformed("an empty line stands before the request line"));
+                }
+                Some(_) if at == self.line + 1 => return Ok(Some(at + 1)),
+                Some(_) => self.line = at + 1,
             }
         }
         self.at = bytes.len().saturating_sub(1);
@@ -191,7 +195,7 @@ impl Search {
 
 /// Reads a whole head (without the empty line at its end), refusing what could be read in two ways.
 fn length_of_body(head: &[u8]) -> Result<Length, BadHead> {
-    let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let mut lines = lines(head);
     let version = request_line(lines.next().unwrap_or_default())?;
     let (mut length, mut coding, mut hosts, mut headers) = (None, None, 0, 0);
     for line in lines {
@@ -219,6 +223,16 @@ fn length_of_body(head: &[u8]) -> Result<Length, BadHead> {
         (None, Some(coding)) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Length::Chunked),
         (None, Some(_)) => Err(BadHead::Framing("`Transfer-Encoding` must be `chunked` and nothing else")),
     }
+}
+
+/// The lines of a head, without their ends.
+fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    let ends = memchr_iter(b'\n', head).chain(std::iter::once(head.len()));
+    ends.map(move |end| {
+        let line = head.get(std::mem::replace(&mut start, end + 1)..end).unwrap_or_default();
+        line.strip_suffix(b"\r").unwrap_or(line)
+    })
 }
 
 fn once<'a>(slot: &mut Option<&'a [u8]>, value: &'a [u8], name: &'static str) -> Result<(), BadHead> {
@@ -253,15 +267,15 @@ fn request_line(line: &[u8]) -> Result<&[u8], BadHead> {
 
 /// Splits a header line: a token, a colon right behind it, and a value without control characters.
 pub(super) fn header(line: &[u8]) -> Result<(&[u8], &[u8]), BadHead> {
-    let colon = line.iter().position(|byte| *byte == b':');
-    let parts = colon.and_then(|colon| line.split_at_checked(colon));
+    let parts = memchr(b':', line).and_then(|colon| line.split_at_checked(colon));
     let Some((name, value)) = parts else {
         return Err(BadHead::Malformed("a header line has no colon"));
     };
     if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
         return Err(BadHead::Malformed("a header name is not a token"));
     }
-    if value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+    // Every byte is looked at, which the compiler does many at a time.
+    if value.iter().fold(false, |bad, byte| bad | (byte.is_ascii_control() & (*byte != b'\t'))) {
         return Err(BadHead::Malformed("a header value holds a control character"));
     }
     Ok((name, value.get(1..).unwrap_or_default().trim_ascii()))
@@ -275,8 +289,10 @@ fn decimal(digits: &[u8]) -> Result<u64, BadHead> {
     std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or(UNCLEAR)
 }
 
+/// Whether a byte may stand in a token (RFC 9110, section 5.6.2).
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-'
+        | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
 }
 
 pub(super) const HTTP_11: &[u8] = b"HTTP/1.1";
