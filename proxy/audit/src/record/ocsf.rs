@@ -192,6 +192,8 @@ pub(crate) const VERSION: &str = "1.5.0";
 pub(crate) const PRODUCT: Product =
     Product { name: "forcefield", vendor_name: "forcefield", version: env!("CARGO_PKG_VERSION") };
 
+/// Bytes that most lines fit into.
+const USUAL: usize = 2048;
 /// The most characters of a client's own words.
 const AGENT: usize = 256;
 /// The most characters of a reason, which may repeat a client's words.
@@ -240,8 +242,12 @@ pub(super) fn event(record: &Record) -> Vec<u8> {
         resources: resources(record),
         unmapped: ours(record),
     };
+    let mut line = Vec::with_capacity(USUAL);
     // Strings, numbers and lists of them cannot fail to be written.
-    serde_json::to_vec(&event).unwrap_or_default()
+    if serde_json::to_writer(&mut line, &event).is_err() {
+        line.clear();
+    }
+    line
 }
 
 fn actor(record: &Record) -> Actor<'_> {
