@@ -39,6 +39,8 @@ struct Open {
 
 /// The longest string given whole: longer than any key looked for, any id and any locator's address.
 const LONGEST: usize = 256;
+/// How far a closing quote is looked for eight bytes at a time.
+const SHORT: usize = 32;
 
 // === impl Tokens ===
 
@@ -56,7 +58,7 @@ impl Tokens {
         while let Some((byte, after)) = rest.split_first() {
             rest = after;
             match byte {
-                b'"' => match end_of_string(rest, false) {
+                b'"' => match short(rest).map_or_else(|| end_of_string(rest, false), Ok) {
                     Ok((text, after)) => {
                         give(Token::Text((text.len() <= LONGEST).then_some(text)));
                         rest = after;
@@ -100,6 +102,31 @@ impl Tokens {
             }
         }
     }
+}
+
+/// Splits at the closing quote like [`end_of_string`], if that is near and no backslash before it. Most strings are keys
+/// and short values, for which calling a vectorized search costs more than the search.
+#[inline]
+fn short(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (mut at, mut rest) = (0, text);
+    while let Some((eight, after)) = rest.split_first_chunk::<8>().filter(|_| at < SHORT) {
+        let word = u64::from_le_bytes(*eight);
+        let found = marks(word, b'"') | marks(word, b'\\');
+        if found != 0 {
+            let (string, quote) = text.split_at_checked(at + found.trailing_zeros() as usize / 8)?;
+            return quote.strip_prefix(b"\"").map(|after| (string, after));
+        }
+        (at, rest) = (at + 8, after);
+    }
+    None
+}
+
+/// The high bit of each byte of a word that is `byte`, and maybe of bytes after the first of them.
+#[inline]
+fn marks(word: u64, byte: u8) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let differs = word ^ (EACH * u64::from(byte));
+    differs.wrapping_sub(EACH) & !differs & (EACH << 7)
 }
 
 /// Splits at the closing quote, which goes to neither side. `Err` when there is none, with whether the last byte
