@@ -128,9 +128,20 @@ pub enum State {
         password: Option<SecretRef>,
         /// The CAs of its certificate; public ones when absent.
         ca: Option<SecretRef>,
+        /// What seals the refresh tokens that replicas share there.
+        keys: Option<Box<StateKeys>>,
         /// The folder.
         path: PathBuf,
     },
+}
+
+/// What seals what nobody may read in a shared store.
+#[derive(Clone, Debug)]
+pub struct StateKeys {
+    /// Seals, and opens.
+    pub key: SecretRef,
+    /// Opens too: the key before `key`, or the one after it.
+    pub other: Option<SecretRef>,
 }
 
 /// Where records go.

@@ -124,6 +124,11 @@ record! {
         password: Option<At<SecretRef>>,
         /// The CAs of its certificate with `rediss://`, PEM; public ones when absent.
         ca: Option<At<SecretRef>>,
+        /// Seals what replicas share there and nobody else may read: refresh tokens. At least 32 random bytes that every
+        /// replica has and the store has not.
+        key: Option<At<SecretRef>>,
+        /// A second key that opens what was sealed: the one before `key`, or the next one.
+        other_key: Option<At<SecretRef>>,
     }
 }
 

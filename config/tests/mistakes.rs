@@ -588,6 +588,16 @@ fn sections_of_the_main_file_are_checked() {
     );
     main_file(
         "orgs:",
+        "state: { path: state/, key: file:k }\norgs:",
+        "main.yaml:4:29: `key` belongs to `redis`, which is missing; write `redis` too, or remove it",
+    );
+    main_file(
+        "orgs:",
+        "state: { redis: \"redis://cache\", other_key: file:k }\norgs:",
+        "main.yaml:4:45: `other_key` only opens; nothing seals; write `key` too",
+    );
+    main_file(
+        "orgs:",
         "state: { redis: \"redis://cache\", ca: file:p }\norgs:",
         "main.yaml:4:38: `ca` is of no use without TLS; write `rediss://`, or remove it",
     );

@@ -18,7 +18,7 @@ use forcefield_config::Config;
 use forcefield_config::config::{self, State, TlsListener, TrustSource};
 use forcefield_config::secret::SecretRef;
 use forcefield_control::{Restraints, Widenings};
-use forcefield_credentials::{Credentials, Secret, Secrets};
+use forcefield_credentials::{Credentials, Seal, Secret, Secrets, Sharing};
 use forcefield_identity::{IssuerKeys, KeySet, Logins, Sessions};
 use forcefield_limits::{Clock, Limits};
 use jiff::Timestamp;
@@ -89,7 +89,6 @@ impl App {
     /// # Errors
     /// A secret that cannot be read, state that cannot be opened, TLS material that cannot be used.
     pub fn wire(config: Config, file: Option<PathBuf>) -> Result<Self> {
-        supported(&config)?;
         let secrets = secrets(&config);
         let state = state_folder(&config);
         std::fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
@@ -98,8 +97,7 @@ impl App {
         let (keys, bundles) = (Arc::new(IssuerKeys::default()), Arc::<Bundles>::default());
         put_keys(&keys, read_keys(&config, &secrets, &bundles)?);
         let upstream = Arc::new(Upstream::new(origins(&config, &secrets)?, Rules::from(&config.timeouts)));
-        let fetch: Arc<dyn forcefield_credentials::Fetch> = Arc::clone(&upstream) as _;
-        let credentials = Credentials::new(&config, secrets.clone(), fetch)?;
+        let credentials = credentials(&config, &secrets, (&upstream, replicas.as_ref()))?;
         let key = config.audit.key.as_ref().map(|key| read(&secrets, key)).transpose()?;
         let percent = config.telemetry.as_ref().and_then(|telemetry| telemetry.traces);
         let (tracer, traces) = percent.map(Tracer::new).unzip();
@@ -358,19 +356,22 @@ impl Running {
 
 // === helpers ===
 
-/// Refuses what a configuration may ask for and this build does not do yet.
-fn supported(config: &Config) -> Result<()> {
-    let rotates = |identity: &&forcefield_config::config::Identity| {
-        matches!(identity.credential, forcefield_config::config::Credential::RefreshToken { .. })
+/// The orgs' tokens. Several replicas share refresh tokens, where they have a key for that.
+fn credentials(
+    config: &Config,
+    secrets: &Secrets,
+    (upstream, replicas): (&Arc<Upstream>, Option<&Arc<Replicas>>),
+) -> Result<Credentials> {
+    let (own, fetch) = (secrets.clone(), Arc::clone(upstream) as _);
+    let Some(replicas) = replicas else { return Ok(Credentials::new(config, own, fetch)?) };
+    let State::Redis { keys: Some(keys), .. } = &config.state else {
+        return Ok(Credentials::of_several(config, own, fetch, None)?);
     };
-    if let (State::Redis { .. }, Some(identity)) = (&config.state, config.identities.values().find(rotates)) {
-        anyhow::bail!(
-            "identity `{}`: a `refresh_token` that the org rotates cannot be shared by several replicas yet; use \
-             `jwt_bearer` or `client_credentials`, or one replica without `state.redis`",
-            identity.name
-        );
-    }
-    Ok(())
+    let other = keys.other.as_ref().map(|key| read(secrets, key)).transpose()?;
+    let seal = Seal::new(&read(secrets, &keys.key)?, other.as_ref());
+    let seal = Arc::new(seal.context("`state.key` or `state.other_key`")?);
+    let sharing = Sharing { store: Arc::clone(replicas) as _, seal };
+    Ok(Credentials::of_several(config, own, fetch, Some(sharing))?)
 }
 
 /// The state that outlives the process, and the other replicas that share it.

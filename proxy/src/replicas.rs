@@ -14,6 +14,7 @@ mod link;
 mod memory;
 mod sessions;
 mod shares;
+mod tokens;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -25,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use forcefield_control::Relay;
-use forcefield_credentials::Secret;
+use forcefield_credentials::{Credentials, Secret};
 use forcefield_limits::OutOfReach;
 use forcefield_policy::names::IdentityName;
 use jiff::Timestamp;
@@ -298,6 +299,10 @@ impl Replicas {
         let untold = self.memory().take_untold()?;
         for line in untold.iter().chain(lost.iter().flatten()) {
             self.tell_restraint(line).await.map_err(failed)?;
+        }
+        if lost.is_some() {
+            let noted = Credentials::noted(&service.live.load().config)?;
+            self.miss_tokens(&noted).await.map_err(failed)?;
         }
         let known = service.sessions().told()?;
         for line in self.compare_sessions(known).await.map_err(failed)? {

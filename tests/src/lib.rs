@@ -18,7 +18,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 
 pub use client::{Client, Download, Reply};
 pub use collector::{Collector, Exported};
-pub use proxy::{APP_SECRET, Builder, Proxy, SECRET};
+pub use proxy::{APP_SECRET, Builder, Proxy, REFRESH, SECRET};
 pub use redis::Redis;
 
 /// The hash of [`SECRET`], made once in a test run.

@@ -22,6 +22,9 @@ pub const SECRET: &str = "correct horse battery staple";
 /// The secret of the connected app at the org. It has the mark of what must never leave Forcefield.
 pub const APP_SECRET: &str = "OrgSecretStays.Hid.app";
 
+/// The refresh token that the org first gives the connected app. It has the mark too.
+pub const REFRESH: &str = "5Aep861OrgSecretStays.Hid.first";
+
 /// What will be started.
 pub struct Builder {
     folder: TempDir,
@@ -69,9 +72,11 @@ impl Builder {
         std::fs::create_dir(folder.path().join("identities"))?;
         std::fs::write(keys.join("client_id"), "3MVG9-test-app")?;
         std::fs::write(keys.join("client_secret"), APP_SECRET)?;
+        std::fs::write(keys.join("refresh"), REFRESH)?;
         std::fs::write(keys.join("jwt.pem"), &private)?;
         let org = salesforce.org();
         org.register_client_credentials("3MVG9-test-app", APP_SECRET);
+        org.register_refresh("3MVG9-test-app", REFRESH, "integration@sample.example");
         org.register_jwt_app("3MVG9-test-app", &public, "integration@sample.example")?;
         let salesforce = Salesforce {
             url: salesforce.url().to_owned(),
@@ -108,6 +113,14 @@ impl Builder {
     #[must_use]
     pub fn jwt_identity(mut self, name: &str, rest: &str) -> Self {
         let credential = "jwt_bearer: { client_id: file:keys/client_id, key: file:keys/jwt.pem, username: integration@sample.example }";
+        self.identities.push((name.to_owned(), file(name, credential, rest)));
+        self
+    }
+
+    /// The same with a refresh token as its credential.
+    #[must_use]
+    pub fn refresh_identity(mut self, name: &str, rest: &str) -> Self {
+        let credential = "refresh_token: { client_id: file:keys/client_id, client_secret: file:keys/client_secret, refresh_token: file:keys/refresh }";
         self.identities.push((name.to_owned(), file(name, credential, rest)));
         self
     }
@@ -202,8 +215,14 @@ impl Builder {
 
     /// Shares its state with other replicas over a Redis.
     #[must_use]
-    pub fn shared(mut self, redis: &str) -> Self {
-        self.state = format!("path: state/, redis: \"{redis}\"");
+    pub fn shared(self, redis: &str) -> Self {
+        self.shared_by(&format!("redis: \"{redis}\""))
+    }
+
+    /// The same with more keys, as under `state`.
+    #[must_use]
+    pub fn shared_by(mut self, keys: &str) -> Self {
+        self.state = format!("path: state/, {keys}");
         self
     }
 

@@ -74,6 +74,37 @@ impl Redis {
         if status.success() { Ok(()) } else { bail!("kill failed") }
     }
 
+    /// The answer to a command of one line, as it comes.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ask(&self, command: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes()).await?;
+        let mut answer = Vec::new();
+        timeout(Duration::from_secs(15), stream.read_to_end(&mut answer)).await??;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// Every byte that it has written to its folder.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn written(&self) -> Result<Vec<u8>> {
+        let (mut bytes, mut folders) = (Vec::new(), vec![self.folder.path().to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    bytes.extend(std::fs::read(path)?);
+                }
+            }
+        }
+        Ok(bytes)
+    }
+
     async fn spawn(&mut self) -> Result<()> {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.address.port().to_string()]);

@@ -71,8 +71,9 @@ impl Config {
             }
         }
         secrets.extend(self.certificates.iter().flat_map(|named| [&named.certificate, &named.key]));
-        if let State::Redis { password, ca, .. } = &self.state {
+        if let State::Redis { password, ca, keys, .. } = &self.state {
             secrets.extend(password.iter().chain(ca));
+            secrets.extend(keys.iter().flat_map(|keys| [&keys.key].into_iter().chain(&keys.other)));
         }
         if let Some(telemetry) = &self.telemetry {
             secrets.extend(telemetry.ca.iter().chain(telemetry.headers.values()));

@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use super::Known;
-use crate::config::{Authenticate, CertificateMatch, Config, Credential, Identity, Limits, Mode, Rated};
+use crate::config::{
+    Authenticate, CertificateMatch, Config, Credential, Identity, Limits, Mode, Rated, State,
+};
 use crate::problem::Report;
 use crate::raw::identity as raw;
 use crate::read::{At, ModeName, Name, PasswordHash, instead};
@@ -39,7 +41,7 @@ pub(super) fn identity(
     }
     let mode = mode(raw.mode, raw.until, context.today, report);
     let authenticate = authenticate(raw.authenticate.map(|ways| ways.0), context, report);
-    let credential = raw.credential.and_then(credential);
+    let credential = raw.credential.and_then(|raw| credential(raw, context, report));
     let granted = grants::granted(raw.allow, raw.also, report);
     let exports = raw.exports.map(|table| {
         let known = context.known.map(|known| &*known.destinations);
@@ -175,7 +177,15 @@ fn hash(hash: Option<At<PasswordHash>>, report: &mut Report<'_>) -> Option<Strin
     Some(hash.value.text)
 }
 
-fn credential(raw: raw::Credential) -> Option<Credential> {
+fn credential(raw: raw::Credential, context: &Context<'_>, report: &mut Report<'_>) -> Option<Credential> {
+    if let (raw::Credential::RefreshToken(raw), Some(State::Redis { keys: None, .. })) =
+        (&raw, context.main.map(|main| &main.state))
+        && let Some(token) = &raw.refresh_token
+    {
+        let message =
+            "several replicas share the newest token of the org, and nothing seals it for their store";
+        report.error(token.at, message, "write `state.key` in the main file: at least 32 random bytes");
+    }
     Some(match raw {
         raw::Credential::JwtBearer(raw) => Credential::JwtBearer {
             client_id: raw.client_id?.value,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::telemetry::telemetry;
 use crate::config::{
     Audit, Config, Destination, Issuer, IssuerKeys, KnownBy, Listen, NamedCertificate, Org, Signals, State,
-    Timeouts, Tls, TlsListener, TrustSource, WhenFull,
+    StateKeys, Timeouts, Tls, TlsListener, TrustSource, WhenFull,
 };
 use crate::problem::{Place, Report};
 use crate::raw;
@@ -132,7 +132,9 @@ fn certificates(raw: Vec<raw::NamedCertificate>, report: &mut Report<'_>) -> Opt
 fn state(raw: Option<Placed<raw::State>>, report: &mut Report<'_>) -> Option<State> {
     let Some(Placed { at, keys: raw }) = raw else { return Some(State::Embedded(STATE.into())) };
     let (path, redis, password, ca) = (raw.path?, raw.redis?, raw.password?, raw.ca?);
-    for (key, of_redis) in [("password", &password), ("ca", &ca)] {
+    let (key, other_key) = (raw.key?, raw.other_key?);
+    let of_redis = [("password", &password), ("ca", &ca), ("key", &key), ("other_key", &other_key)];
+    for (key, of_redis) in of_redis {
         if let (None, Some(secret)) = (&redis, of_redis) {
             let message = format!("`{key}` belongs to `redis`, which is missing");
             report.error(secret.at, message, "write `redis` too, or remove it");
@@ -143,14 +145,19 @@ fn state(raw: Option<Placed<raw::State>>, report: &mut Report<'_>) -> Option<Sta
     {
         report.error(ca.at, "`ca` is of no use without TLS", "write `rediss://`, or remove it");
     }
+    if let (None, Some(other)) = (&key, &other_key) {
+        report.error(other.at, "`other_key` only opens; nothing seals", "write `key` too");
+    }
     if path.is_none() && redis.is_none() {
         report.error(at, "neither `path` nor `redis` is written", "write `path: state/`");
     }
     let path = path.map_or_else(|| STATE.into(), |path| path.value);
-    let (password, ca) = (password.map(|secret| secret.value), ca.map(|secret| secret.value));
+    let [password, ca, key, other_key] =
+        [password, ca, key, other_key].map(|secret| secret.map(|secret| secret.value));
+    let keys = key.map(|key| Box::new(StateKeys { key, other: other_key }));
     Some(match redis {
         None => State::Embedded(path),
-        Some(url) => State::Redis { url: url.value.0, password, ca, path },
+        Some(url) => State::Redis { url: url.value.0, password, ca, keys, path },
     })
 }
 

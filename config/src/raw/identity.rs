@@ -149,7 +149,7 @@ record! {
         client_id: At<SecretRef>,
         /// Its consumer secret, for apps that need one.
         client_secret: Option<At<SecretRef>>,
-        /// The first refresh token; a rotated one is kept in the state folder.
+        /// The first refresh token; a rotated one is kept in the state folder, or sealed in the store of several replicas.
         refresh_token: At<SecretRef>,
     }
 }

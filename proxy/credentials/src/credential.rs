@@ -7,6 +7,8 @@
 //! Secrets are read anew for each mint. Those of the last good one are kept: changed ones have to be proven by a mint
 //! before these are dropped, and while a source is away these go on.
 
+mod refresh;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -14,7 +16,6 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use forcefield_config::config::{Credential as Flow, Org};
-use forcefield_config::secret::SecretRef;
 use forcefield_policy::names::IdentityName;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, timeout};
@@ -26,8 +27,7 @@ use crate::material::{Mark, Material};
 use crate::minted::Minted;
 use crate::mints::Mints;
 use crate::pace::{Allowance, pause, roll};
-use crate::rotation::{self, Rotation};
-use crate::secret::Secret;
+use crate::rotation::Rotation;
 use crate::secrets::Secrets;
 use crate::token::AccessToken;
 
@@ -251,7 +251,7 @@ impl Credential {
             }
             Flow::RefreshToken { client_id, client_secret, refresh_token } => {
                 let client = (client_id, client_secret.as_ref());
-                self.refresh(client, material.of(refresh_token)?, material).await?
+                Box::pin(self.refresh(client, material.of(refresh_token)?, material)).await?
             }
         };
         if let Err(problem) = minted.check(&self.org) {
@@ -267,30 +267,6 @@ impl Credential {
 
     async fn post(&self, form: Bytes) -> Result<Minted, Problem> {
         Minted::read(&self.fetch.post_form(&self.org, "/services/oauth2/token", form).await?)
-    }
-
-    /// Spends the newest refresh token that grew out of the configured one. One that the org rotated is on disk before
-    /// the access token is used.
-    async fn refresh(
-        &self,
-        (client_id, client_secret): (&SecretRef, Option<&SecretRef>),
-        configured: &Secret,
-        material: &Material,
-    ) -> Result<Minted, Problem> {
-        let (rotation, mark) = (self.rotation.clone(), rotation::mark(configured));
-        let (turn, mark, newest) = blocking(move || {
-            let turn = rotation.turn()?;
-            let newest = turn.newest(&mark)?;
-            Ok((turn, mark, newest))
-        })
-        .await?;
-        let spent = newest.as_ref().unwrap_or(configured);
-        let minted = self.post(flow::refresh(spent, client_id, client_secret, material)?).await?;
-        if let Some(rotated) = minted.refresh_token.as_ref().filter(|new| new.as_bytes() != spent.expose()) {
-            let rotated = rotated.clone();
-            blocking(move || turn.keep(&mark, rotated.as_bytes())).await?;
-        }
-        Ok(minted)
     }
 
     async fn give_back(&self, token: &str) -> Result<(), Problem> {
@@ -356,12 +332,6 @@ impl Minting {
         self.failure = Some((Arc::clone(&problem), now + retry_after));
         CredentialError { problem, retry_after }
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::BrokenOff)?.map_err(Problem::State)
 }
 
 /// Numbers the mints of this process, so that a token of a replaced credential is older than any of its successor.

@@ -1,10 +1,12 @@
 //! The credentials of all identities.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forcefield_config::config::{Config, State};
+use forcefield_config::config::{Config, Credential as Flow, State};
 use forcefield_policy::names::IdentityName;
 use thiserror::Error;
 use tokio::time::Instant;
@@ -13,7 +15,7 @@ use crate::credential::Credential;
 use crate::error::{CredentialError, Problem};
 use crate::fetch::Fetch;
 use crate::mints::Mints;
-use crate::rotation::Rotation;
+use crate::rotation::{Noted, Own, Rotation, Shared, Sharing, noted};
 use crate::secrets::Secrets;
 use crate::token::AccessToken;
 
@@ -23,6 +25,16 @@ pub struct Credentials {
     secrets: Secrets,
     fetch: Arc<dyn Fetch>,
     mints: Arc<Mints>,
+    keeping: Keeping,
+}
+
+/// Where refresh tokens that orgs rotate are kept, for the life of the process.
+#[derive(Clone)]
+enum Keeping {
+    /// In the state folder of the only replica.
+    Own,
+    /// In the store of several replicas; nowhere when they have no key for it.
+    Shared(Option<Sharing>),
 }
 
 /// Why a configuration's credentials cannot be served.
@@ -31,6 +43,12 @@ pub enum CredentialsError {
     /// The configuration names an org that it does not have.
     #[error("identity `{0}`: its org is not in the configuration")]
     NoOrg(IdentityName),
+    /// A token that the org may rotate cannot be shared by several replicas.
+    #[error(
+        "identity `{0}`: its org may rotate the `refresh_token`, and several replicas share the newest one sealed; write \
+         `state.key`, a reference to at least 32 random bytes that the replicas have and the store has not, and start anew"
+    )]
+    NoKey(IdentityName),
 }
 
 /// How a credential stands.
@@ -50,7 +68,28 @@ impl Credentials {
     /// # Errors
     /// The first credential that can never work.
     pub fn new(config: &Config, secrets: Secrets, fetch: Arc<dyn Fetch>) -> Result<Self, CredentialsError> {
-        Self { by_identity: HashMap::new(), secrets, fetch, mints: Arc::default() }.next(config)
+        Self::kept(config, (secrets, fetch), Keeping::Own)
+    }
+
+    /// The same for one of several replicas. Without what they share refresh tokens by, none can be used.
+    ///
+    /// # Errors
+    /// The first credential that can never work.
+    pub fn of_several(
+        config: &Config,
+        secrets: Secrets,
+        fetch: Arc<dyn Fetch>,
+        sharing: Option<Sharing>,
+    ) -> Result<Self, CredentialsError> {
+        Self::kept(config, (secrets, fetch), Keeping::Shared(sharing))
+    }
+
+    fn kept(
+        config: &Config,
+        (secrets, fetch): (Secrets, Arc<dyn Fetch>),
+        keeping: Keeping,
+    ) -> Result<Self, CredentialsError> {
+        Self { by_identity: HashMap::new(), secrets, fetch, mints: Arc::default(), keeping }.next(config)
     }
 
     /// The credentials of a changed configuration. Those that it leaves as they were keep their tokens.
@@ -58,22 +97,39 @@ impl Credentials {
     /// # Errors
     /// The first credential that can never work.
     pub fn next(&self, config: &Config) -> Result<Self, CredentialsError> {
-        let (State::Embedded(state) | State::Redis { path: state, .. }) = &config.state;
-        let state = config.root.join(state);
+        let state = state_folder(config);
         let mut by_identity = HashMap::with_capacity(config.identities.len());
         for (name, identity) in &config.identities {
             let org = config.orgs.get(&identity.org).ok_or_else(|| CredentialsError::NoOrg(name.clone()))?;
             let flow = &identity.credential;
+            let rotation = match (&self.keeping, flow) {
+                (Keeping::Shared(Some(sharing)), _) => {
+                    Rotation::Shared(Shared::new(sharing, &state, (&org.id, name)))
+                }
+                (Keeping::Shared(None), Flow::RefreshToken { .. }) => {
+                    return Err(CredentialsError::NoKey(name.clone()));
+                }
+                (Keeping::Own, _) | (Keeping::Shared(None), _) => Rotation::Own(Own::new(&state, name)),
+            };
             let known = self.by_identity.get(name).filter(|known| known.is_of(org, flow));
             let credential = known.cloned().unwrap_or_else(|| {
-                let rotation = Rotation::new(&state, name);
                 let means = (&self.secrets, &self.fetch, &self.mints);
                 Arc::new(Credential::new(name, (org, flow), rotation, means))
             });
             by_identity.insert(name.clone(), credential);
         }
         let (secrets, fetch) = (self.secrets.clone(), Arc::clone(&self.fetch));
-        Ok(Self { by_identity, secrets, fetch, mints: Arc::clone(&self.mints) })
+        let (mints, keeping) = (Arc::clone(&self.mints), self.keeping.clone());
+        Ok(Self { by_identity, secrets, fetch, mints, keeping })
+    }
+
+    /// The records of refresh tokens that this replica knows to have been in the shared store, for one that has lost
+    /// what it held.
+    ///
+    /// # Errors
+    /// The state folder cannot be read.
+    pub fn noted(config: &Config) -> io::Result<Vec<Noted>> {
+        noted(&state_folder(config))
     }
 
     /// The org's token for an identity: the one in use, or one that is minted now. However many ask, one mint is made.
@@ -147,6 +203,11 @@ impl Credentials {
             retry_after: Duration::from_secs(60),
         })
     }
+}
+
+fn state_folder(config: &Config) -> PathBuf {
+    let (State::Embedded(state) | State::Redis { path: state, .. }) = &config.state;
+    config.root.join(state)
 }
 
 impl std::fmt::Debug for Credentials {

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::fetch::FetchError;
 use crate::minted::OAuthCode;
+use crate::rotation::TokensError;
 use crate::secrets::SecretError;
 
 /// No token for a request: it gets 503. Everyone who waited for the same mint gets the same error.
@@ -68,6 +69,40 @@ pub enum Problem {
     /// The rotated refresh token cannot be kept.
     #[error("the rotated refresh token cannot be kept in the state folder")]
     State(#[source] io::Error),
+    /// The turn to spend a refresh token that several replicas share did not come.
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
+    /// The store has an older refresh token than there was, or none.
+    #[error(
+        "the store that the replicas share has lost the newest refresh token, and an older one is not spent: the org \
+         would take it for stolen; authorize the app anew and write its refresh token into the configuration"
+    )]
+    TokenLost,
+    /// The answer with the newest refresh token was lost.
+    #[error(
+        "the org's answer with the newest refresh token was lost, and the token before it is dead; authorize the app \
+         anew and write its refresh token into the configuration"
+    )]
+    TokenSpent,
+    /// Perhaps so.
+    #[error(
+        "an answer of the org was lost, and the org does not say whether the refresh token is alive (status {0} of its \
+         introspection); let the app introspect its tokens, or authorize it anew and write its refresh token into the \
+         configuration"
+    )]
+    TokenInDoubt(u16),
+    /// Sealed by a replica with another configuration.
+    #[error(
+        "the newest refresh token in the store was sealed with a key that this replica does not have; write that key to \
+         `state.other_key`"
+    )]
+    TokenOtherKey,
+    /// Changed in the store, or never sealed for this.
+    #[error(
+        "the newest refresh token in the store is not what a replica sealed for this identity and org: the store was \
+         written to, or restored, by something else"
+    )]
+    TokenSealed,
     /// The org keeps refusing tokens that it minted.
     #[error("the org refuses fresh tokens too often; it is not asked for more of them for now")]
     RenewedTooOften,
@@ -89,15 +124,30 @@ impl Problem {
             Self::Refused { .. } | Self::RenewedTooOften => "refused",
             Self::Unreadable(_) => "unreadable",
             Self::OtherOrg | Self::OtherHost | Self::TooWide => "not-ours",
-            Self::State(_) => "state",
+            Self::State(_)
+            | Self::Tokens(_)
+            | Self::TokenLost
+            | Self::TokenSpent
+            | Self::TokenInDoubt(_)
+            | Self::TokenOtherKey
+            | Self::TokenSealed => "state",
             Self::BrokenOff => "broken-off",
+        }
+    }
+
+    /// Whether the org has certainly not ended the refresh token that was sent to it for another.
+    pub(crate) fn leaves_the_token(&self) -> bool {
+        match self {
+            Self::Fetch(FetchError::Unreachable) => true,
+            Self::Refused { status, .. } => (400..500).contains(status),
+            _ => false,
         }
     }
 
     /// Whether it may pass by itself, so that another try soon makes sense.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Fetch(_) | Self::BrokenOff => true,
+            Self::Fetch(_) | Self::BrokenOff | Self::Tokens(_) => true,
             Self::Secret(error) => error.is_passing(),
             Self::Refused { status, code } => {
                 *status >= 500 || *status == 429 || code.as_str() == "temporarily_unavailable"
@@ -111,6 +161,11 @@ impl Problem {
             | Self::OtherHost
             | Self::TooWide
             | Self::State(_)
+            | Self::TokenLost
+            | Self::TokenSpent
+            | Self::TokenInDoubt(_)
+            | Self::TokenOtherKey
+            | Self::TokenSealed
             | Self::RenewedTooOften => false,
         }
     }

@@ -48,22 +48,26 @@ pub(crate) fn client_credentials(
 /// The form of the refresh flow.
 pub(crate) fn refresh(
     refresh_token: &Secret,
-    client_id: &SecretRef,
-    client_secret: Option<&SecretRef>,
+    client: (&SecretRef, Option<&SecretRef>),
     material: &Material,
 ) -> Result<Bytes, Problem> {
-    let form = Form::grant(b"refresh_token")
-        .with("refresh_token", refresh_token.expose())
-        .with("client_id", material.of(client_id)?.expose());
-    Ok(match client_secret {
-        Some(secret) => form.with("client_secret", material.of(secret)?.expose()).into(),
-        None => form.into(),
-    })
+    let form = Form::grant(b"refresh_token").with("refresh_token", refresh_token.expose());
+    form.with_client(client, material)
+}
+
+/// The form that asks whether a refresh token lives, without spending it.
+pub(crate) fn introspect(
+    refresh_token: &Secret,
+    client: (&SecretRef, Option<&SecretRef>),
+    material: &Material,
+) -> Result<Bytes, Problem> {
+    let form = Form::empty().with("token", refresh_token.expose());
+    form.with("token_type_hint", b"refresh_token").with_client(client, material)
 }
 
 /// The form that gives a token back.
 pub(crate) fn revoke(token: &str) -> Bytes {
-    Form(Zeroizing::new(Vec::new())).with("token", token.as_bytes()).into()
+    Form::empty().with("token", token.as_bytes()).into()
 }
 
 /// The signed statement of the JWT bearer flow: valid for three minutes, which is the longest that Salesforce takes.
@@ -115,9 +119,25 @@ fn between(pem: &str, label: &str) -> Option<Zeroizing<Vec<u8>>> {
 // === impl Form ===
 
 impl Form {
-    fn grant(kind: &[u8]) -> Self {
+    fn empty() -> Self {
         // Room for all that follows: a vector that grows leaves copies of what it held.
-        Self(Zeroizing::new(Vec::with_capacity(8 * 1024))).with("grant_type", kind)
+        Self(Zeroizing::new(Vec::with_capacity(8 * 1024)))
+    }
+
+    fn grant(kind: &[u8]) -> Self {
+        Self::empty().with("grant_type", kind)
+    }
+
+    fn with_client(
+        self,
+        (id, secret): (&SecretRef, Option<&SecretRef>),
+        material: &Material,
+    ) -> Result<Bytes, Problem> {
+        let form = self.with("client_id", material.of(id)?.expose());
+        Ok(match secret {
+            Some(secret) => form.with("client_secret", material.of(secret)?.expose()).into(),
+            None => form.into(),
+        })
     }
 
     fn with(mut self, name: &str, value: &[u8]) -> Self {

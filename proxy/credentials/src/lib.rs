@@ -24,6 +24,7 @@ pub use credentials::{Credentials, CredentialsError, Standing};
 pub use error::{CredentialError, Problem};
 pub use fetch::{Fetch, FetchAnswer, FetchError};
 pub use minted::OAuthCode;
+pub use rotation::{KeyError, Noted, Seal, SharedTokens, Sharing, Shelf, Taken, TokensError};
 pub use secret::Secret;
 pub use secrets::{SecretError, Secrets};
 pub use token::{AccessToken, Blotter};

@@ -1,85 +1,115 @@
-//! Refresh tokens that the org rotates: the newest one is on disk before anything else happens, since the one before
-//! it is dead.
-//!
-//! One small file per identity in the state folder, readable by its owner only: a line with the SHA-256 of the
-//! configured refresh token, so that a token written anew into the configuration takes over, and a line with the
-//! newest token. A lock file beside it keeps a second process, as there is while one hands over to the next, from
-//! spending the same token.
+//! Refresh tokens that the org rotates: the newest one is kept before anything else happens, since the one before it is
+//! dead. A single replica keeps it in its state folder; several keep it in the store that they share, and one of them
+//! spends it at a time.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+mod file;
+mod local;
+mod own;
+mod seal;
+mod shared;
+mod store;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use forcefield_policy::names::IdentityName;
 
+use crate::error::Problem;
 use crate::secret::Secret;
+pub(crate) use own::Own;
+pub use seal::{KeyError, Seal};
+pub use shared::Sharing;
+pub(crate) use shared::{Shared, noted};
+pub use store::{Noted, SharedTokens, Shelf, Taken, TokensError};
 
 /// Where the newest refresh token of an identity is kept.
-#[derive(Clone, Debug)]
-pub(crate) struct Rotation {
-    path: PathBuf,
+pub(crate) enum Rotation {
+    /// By a single replica.
+    Own(Own),
+    /// By several.
+    Shared(Shared),
 }
 
-/// The right to spend the refresh token, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    path: PathBuf,
-    _lock: File,
+/// The right to spend the refresh token. With several replicas it ends with [`Turn::end`], or by itself after a while.
+pub(crate) enum Turn {
+    Own(own::Turn, String),
+    Shared(Box<shared::Turn>),
+}
+
+/// What is to be spent next.
+pub(crate) struct Newest {
+    /// The newest token that grew out of the configured one; `None` when that was never rotated.
+    pub(crate) token: Option<Secret>,
+    /// Whether it may have been spent already by a mint whose answer is not known.
+    pub(crate) in_doubt: bool,
 }
 
 // === impl Rotation ===
 
 impl Rotation {
-    pub(crate) fn new(state: &Path, identity: &IdentityName) -> Self {
-        Self { path: state.join("refresh").join(identity.as_str()) }
-    }
-
-    /// Waits until no other process is spending the token.
-    pub(crate) fn turn(&self) -> io::Result<Turn> {
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+    /// Waits for the turn to spend what grew out of the configured token.
+    pub(crate) async fn turn(&self, configured: &Secret) -> Result<(Turn, Newest), Problem> {
+        let mark = mark(configured);
+        match self {
+            Self::Own(own) => {
+                let own = own.clone();
+                blocking(move || {
+                    let turn = own.turn()?;
+                    let token = turn.newest(&mark)?;
+                    Ok((Turn::Own(turn, mark), Newest { token, in_doubt: false }))
+                })
+                .await
+            }
+            Self::Shared(shared) => {
+                let (turn, newest) = shared.turn(mark).await?;
+                Ok((Turn::Shared(Box::new(turn)), newest))
+            }
         }
-        let lock =
-            private(OpenOptions::new().create(true).append(true)).open(self.path.with_extension("lock"))?;
-        lock.lock()?;
-        Ok(Turn { path: self.path.clone(), _lock: lock })
     }
 }
 
 // === impl Turn ===
 
 impl Turn {
-    /// The newest token that grew out of the configured one of this [`mark`]; `None` when it was never rotated.
-    pub(crate) fn newest(&self, configured: &str) -> io::Result<Option<Secret>> {
-        let kept = match fs::read(&self.path) {
-            Ok(bytes) => Secret::new(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let lines = kept.expose_text().and_then(|text| text.split_once('\n'));
-        Ok(match lines {
-            Some((from, token)) if from == configured && !token.is_empty() => {
-                Some(Secret::new(token.as_bytes().to_vec()))
-            }
-            _ => None,
-        })
-    }
-
-    /// Keeps a token. It is on disk, and found by [`Self::newest`] whatever happens, when this returns.
-    pub(crate) fn keep(&self, configured: &str, token: &[u8]) -> io::Result<()> {
-        let fresh = self.path.with_extension("new");
-        let mut file = private(OpenOptions::new().create(true).write(true).truncate(true)).open(&fresh)?;
-        file.write_all(configured.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.write_all(token)?;
-        file.sync_all()?;
-        fs::rename(&fresh, &self.path)?;
-        match self.path.parent() {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => Ok(()),
+    /// Notes, where others may have to know, that the token is about to be spent.
+    pub(crate) async fn spend(&mut self, token: &Secret) -> Result<(), Problem> {
+        match self {
+            Self::Own(..) => Ok(()),
+            Self::Shared(turn) => turn.spend(token).await,
         }
     }
+
+    /// Keeps the token that the org gave in the place of the one that was spent. It survives whatever happens, and
+    /// whoever has the next turn finds it, when this returns.
+    pub(crate) async fn keep(self, rotated: Secret) -> Result<(), Problem> {
+        match self {
+            Self::Own(turn, mark) => blocking(move || turn.keep(&mark, rotated.expose())).await,
+            Self::Shared(turn) => turn.keep(&rotated).await,
+        }
+    }
+
+    /// Notes that the org took the token and gave no other, or refused it: it is the newest still. What cannot be noted
+    /// is in doubt at the next turn.
+    pub(crate) async fn unspent(self, token: &Secret, org: Rotates) {
+        match self {
+            Self::Own(..) => {}
+            Self::Shared(turn) => turn.unspent(token, org).await,
+        }
+    }
+
+    /// Gives the turn back.
+    pub(crate) async fn end(self) {
+        match self {
+            Self::Own(..) => {}
+            Self::Shared(turn) => turn.end().await,
+        }
+    }
+}
+
+/// Whether the org gives a new refresh token for the one that is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rotates {
+    /// It did not, this time.
+    No,
+    /// Nothing is known that was not known before.
+    AsBefore,
 }
 
 /// Tells which configured refresh token a rotated one grew out of, without holding it.
@@ -87,13 +117,8 @@ pub(crate) fn mark(configured: &Secret) -> String {
     digest(&SHA256, configured.expose()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600)
-}
-
-#[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Problem::BrokenOff)?.map_err(Problem::State)
 }

@@ -68,7 +68,6 @@ impl App {
     }
 
     fn take_up(&self, config: Config) -> Result<()> {
-        super::supported(&config)?;
         let service = &self.service;
         let before = service.live.load();
         let orgs = origins(&config, &self.secrets)?;

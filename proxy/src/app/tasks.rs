@@ -30,12 +30,13 @@ impl App {
         // What was said before the listeners were built is looked at again.
         bundles.mark_changed();
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-        Box::pin(self.first_schemas()).await;
+        // First of all: schemas need tokens of the org, and those may be in the store.
         if let Some(replicas) = &self.service.replicas
             && tokio::time::timeout(JOINING, replicas.joined()).await.is_err()
         {
             warn!("the store that the replicas share is not reached yet; requests are refused until it is");
         }
+        Box::pin(self.first_schemas()).await;
         self.described.send_replace(true);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

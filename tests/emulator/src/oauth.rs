@@ -20,6 +20,12 @@ pub(crate) struct Logins {
     /// Client id to secret.
     pub(crate) secrets: HashMap<String, String>,
     pub(crate) refresh: HashMap<String, RefreshGrant>,
+    /// Refresh tokens that were rotated away, and which family each was of.
+    pub(crate) rotated: HashMap<String, String>,
+    /// The access tokens that came from each family.
+    pub(crate) sessions_of: HashMap<String, Vec<String>>,
+    /// How often a token came that was rotated away.
+    pub(crate) reused: u64,
     /// Username to password, for SOAP `login`.
     pub(crate) passwords: HashMap<String, String>,
     pub(crate) rotate: bool,
@@ -36,6 +42,8 @@ pub(crate) struct JwtApp {
 pub(crate) struct RefreshGrant {
     pub(crate) client_id: String,
     pub(crate) username: String,
+    /// What all tokens of one approval share: the first of them.
+    pub(crate) family: String,
 }
 
 /// A refusal by a login endpoint.
@@ -158,21 +166,36 @@ impl Login<'_> {
     fn refresh(&mut self, form: &Form) -> Granted {
         let (client_id, secret) = form.client();
         let token = form.get("refresh_token");
+        if let Some(family) = self.logins.rotated.get(token).cloned() {
+            self.end_family(&family);
+        }
         let known = self.logins.refresh.get(token).filter(|grant| grant.client_id == client_id).cloned();
         let grant = known.ok_or(Refusal(400, "invalid_grant", "expired access/refresh token"))?;
         if self.logins.secrets.contains_key(&client_id) {
             self.check_secret(&client_id, &secret)?;
         }
         let mut body = self.session(&client_id, &grant.username, Some(&secret));
+        let opened = body.get("access_token").and_then(Json::as_str).unwrap_or_default().to_owned();
+        self.logins.sessions_of.entry(grant.family.clone()).or_default().push(opened);
         if self.logins.rotate {
             let next = format!("5Aep861{}{}", session::MARK, session::random_text(42));
             self.logins.refresh.remove(token);
+            self.logins.rotated.insert(token.to_owned(), grant.family.clone());
             self.logins.refresh.insert(next.clone(), grant);
             if let Some(body) = body.as_object_mut() {
                 body.insert("refresh_token".to_owned(), Json::from(next));
             }
         }
         Ok(body)
+    }
+
+    /// A token that was rotated away came again: whoever has it may be a thief, so that all of its approval ends.
+    fn end_family(&mut self, family: &str) {
+        self.logins.reused += 1;
+        self.logins.refresh.retain(|_, grant| grant.family != family);
+        for token in self.logins.sessions_of.remove(family).unwrap_or_default() {
+            self.state.sessions.close(&token);
+        }
     }
 
     fn check_secret(&self, client_id: &str, secret: &str) -> Result<(), Refusal> {
@@ -216,6 +239,18 @@ impl Login<'_> {
     fn introspect(&mut self, form: &Form) -> Granted {
         let (client_id, secret) = form.client();
         self.check_secret(&client_id, &secret)?;
+        if let Some(grant) =
+            self.logins.refresh.get(form.get("token")).filter(|grant| grant.client_id == client_id)
+        {
+            let username = &grant.username;
+            return Ok(json!({
+                "active": true,
+                "scope": "api refresh_token",
+                "client_id": client_id,
+                "username": username,
+                "token_type": "refresh_token",
+            }));
+        }
         let Some(session) = self.state.sessions.touch(form.get("token")) else {
             return Ok(json!({ "active": false }));
         };

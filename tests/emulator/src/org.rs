@@ -101,13 +101,22 @@ impl Org {
 
     /// Trusts a refresh token of a client for a user.
     pub fn register_refresh(&self, client_id: &str, refresh_token: &str, username: &str) {
-        let grant = RefreshGrant { client_id: client_id.to_owned(), username: username.to_owned() };
+        let grant = RefreshGrant {
+            client_id: client_id.to_owned(),
+            username: username.to_owned(),
+            family: refresh_token.to_owned(),
+        };
         lock(&self.0.logins).refresh.insert(refresh_token.to_owned(), grant);
     }
 
     /// Trusts a password for SOAP `login`.
     pub fn register_password(&self, username: &str, password: &str) {
         lock(&self.0.logins).passwords.insert(username.to_owned(), password.to_owned());
+    }
+
+    /// How often a refresh token came that had been rotated away. All tokens of its approval end then.
+    pub fn refresh_tokens_reused(&self) -> u64 {
+        lock(&self.0.logins).reused
     }
 
     /// Whether each refresh hands out a new refresh token and ends the old one.

@@ -141,8 +141,32 @@ async fn refresh_tokens_rotate_only_when_told_to() {
     client.server.rotate_refresh_tokens(true);
     let (_, body) = token(&client, &form("5Aep-first")).await;
     let next = body["refresh_token"].as_str().unwrap().to_owned();
+    let (status, body) = token(&client, &form(&next)).await;
+    assert_eq!(status, 200);
+    let (access, newest) = (body["access_token"].clone(), body["refresh_token"].as_str().unwrap().to_owned());
+    assert_eq!(client.server.refresh_tokens_reused(), 0);
+
+    // What was rotated away comes again: all of its approval ends, and nothing else.
+    client.server.register_refresh("id", "5Aep-other", "sync@acme.example");
     assert_eq!(token(&client, &form("5Aep-first")).await.0, 400);
-    assert_eq!(token(&client, &form(&next)).await.0, 200);
+    assert_eq!(client.server.refresh_tokens_reused(), 1);
+    assert_eq!(token(&client, &form(&newest)).await.0, 400);
+    assert!(!client.server.live_sessions().iter().any(|live| access == json!(live)));
+    assert_eq!(token(&client, &form("5Aep-other")).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_introspected_without_being_spent() {
+    let client = Client::start().await;
+    client.server.register_client_credentials("id", "secret");
+    client.server.register_refresh("id", "5Aep-first", "sync@acme.example");
+    client.server.rotate_refresh_tokens(true);
+    for (token, active) in [("5Aep-first", true), ("5Aep-other", false), ("5Aep-first", true)] {
+        let form = format!("token={token}&token_type_hint=refresh_token&client_id=id&client_secret=secret");
+        let path = "/services/oauth2/introspect";
+        let answer = client.bare("POST", path, &[FORM], form.as_bytes()).await.unwrap().json();
+        assert_eq!(answer["active"], json!(active), "{token}");
+    }
 }
 
 #[tokio::test]
