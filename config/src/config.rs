@@ -151,6 +151,8 @@ pub struct Audit {
     pub path: PathBuf,
     /// The key of the hash chain.
     pub key: Option<SecretRef>,
+    /// The private key that signs checkpoints, unless it is derived from the key of the chain.
+    pub signing_key: Option<SecretRef>,
     /// What happens when a record cannot be written.
     pub when_full: WhenFull,
 }

@@ -139,6 +139,9 @@ record! {
         path: Option<At<PathBuf>>,
         /// The key of the hash chain.
         key: Option<At<SecretRef>>,
+        /// The Ed25519 private key that signs the record, in PEM; one derived from `key` when absent. With one of its own,
+        /// who knows `key` cannot sign.
+        signing_key: Option<At<SecretRef>>,
         /// When a record cannot be written: refuse requests (`block`, also when absent) or count the gap (`count`).
         when_full: Option<At<WhenFull>>,
     }

@@ -98,10 +98,10 @@ impl App {
         put_keys(&keys, read_keys(&config, &secrets, &bundles)?);
         let upstream = Arc::new(Upstream::new(origins(&config, &secrets)?, Rules::from(&config.timeouts)));
         let credentials = credentials(&config, &secrets, (&upstream, replicas.as_ref()))?;
-        let key = config.audit.key.as_ref().map(|key| read(&secrets, key)).transpose()?;
+        let keys_of_record = keys_of_record(&config, &secrets)?;
         let percent = config.telemetry.as_ref().and_then(|telemetry| telemetry.traces);
         let (tracer, traces) = percent.map(Tracer::new).unzip();
-        let rooms = Arc::new(Rooms::open(&config, key.as_ref(), Telemetry::new(tracer), signals)?);
+        let rooms = Arc::new(Rooms::open(&config, keys_of_record, Telemetry::new(tracer), signals)?);
         let trust = Arc::new(Trust::new(tls(&config, &config.listen.proxy, &secrets, &bundles)?));
         let store = SchemaStore::open(&state).context("opening the stored schemas")?;
         let stored = |org: &String| Some((org.clone(), Arc::new(store.stored(org)?)));
@@ -415,6 +415,12 @@ impl Durable {
         let ca = ca.as_ref().map(|ca| read(secrets, ca)).transpose()?;
         Replicas::new(url, (password.as_ref(), ca.as_ref()), state).map(Some)
     }
+}
+
+/// The key of the record's chain, and the one that signs it.
+fn keys_of_record(config: &Config, secrets: &Secrets) -> Result<(Option<Secret>, Option<Secret>)> {
+    let secret = |key: &Option<SecretRef>| key.as_ref().map(|key| read(secrets, key)).transpose();
+    Ok((secret(&config.audit.key)?, secret(&config.audit.signing_key)?))
 }
 
 /// The folder of this replica's state.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use forcefield_audit::{AuditKey, Finding, Record, Settings, Slot, Status, Writer};
+use forcefield_audit::{AuditKey, Finding, PublicKeys, Record, Settings, Slot, Status, Writer};
 use forcefield_config::Config;
 use forcefield_credentials::Secret;
 use tokio::sync::broadcast;
@@ -16,6 +16,8 @@ use crate::telemetry::Telemetry;
 /// The rooms that hear of every exchange.
 pub struct Rooms {
     writer: Writer,
+    /// By which signatures of the record are verified.
+    pub signed_by: PublicKeys,
     /// The instruments.
     pub telemetry: Arc<Telemetry>,
     /// Exchanges and refusals by integration.
@@ -29,14 +31,14 @@ pub struct Rooms {
 }
 
 impl Rooms {
-    /// Opens the audit folder. Without a configured key one is made and kept in the state folder, which detects
-    /// accidents but not somebody who has the disk.
+    /// Opens the audit folder, with the key of its chain and the one that signs it. Without a configured key of the
+    /// chain one is made and kept in the state folder, which detects accidents but not somebody who has the disk.
     ///
     /// # Errors
     /// When the key cannot be used, or the folder not be opened.
     pub fn open(
         config: &Config,
-        key: Option<&Secret>,
+        (key, signing): (Option<Secret>, Option<Secret>),
         telemetry: Telemetry,
         signals: Signals,
     ) -> Result<Self> {
@@ -44,11 +46,16 @@ impl Rooms {
             Some(secret) => AuditKey::new(secret.expose()),
             None => AuditKey::kept_in(&crate::app::state_folder(config).join("audit.key")),
         };
-        let settings = Settings::new(key.context("the key of `audit`")?, config.audit.when_full);
+        let mut key = key.context("`key` of `audit`")?;
+        if let Some(signing) = signing {
+            key = key.signed_by(signing.expose()).context("`signing_key` of `audit`")?;
+        }
+        let signed_by = key.public();
+        let settings = Settings::new(key, config.audit.when_full);
         let writer = Writer::open(&config.root.join(&config.audit.path), settings)?;
         let ((decisions, _), (refusals, _)) = (broadcast::channel(WATCHED), broadcast::channel(WATCHED));
         let (telemetry, tally) = (Arc::new(telemetry), Tally::default());
-        Ok(Self { writer, telemetry, tally, decisions, refusals, signals })
+        Ok(Self { writer, signed_by, telemetry, tally, decisions, refusals, signals })
     }
 
     /// How the writer of records does.

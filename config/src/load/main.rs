@@ -163,11 +163,13 @@ fn state(raw: Option<Placed<raw::State>>, report: &mut Report<'_>) -> Option<Sta
 
 fn audit(raw: Option<raw::Audit>) -> Option<Audit> {
     let Some(raw) = raw else {
-        return Some(Audit { path: AUDIT.into(), key: None, when_full: WhenFull::Block });
+        let (key, signing_key) = (None, None);
+        return Some(Audit { path: AUDIT.into(), key, signing_key, when_full: WhenFull::Block });
     };
     Some(Audit {
         path: raw.path?.map_or_else(|| AUDIT.into(), |path| path.value),
         key: raw.key?.map(|key| key.value),
+        signing_key: raw.signing_key?.map(|key| key.value),
         when_full: raw.when_full?.map_or(WhenFull::Block, |when| when.value),
     })
 }

@@ -6,8 +6,14 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::key::AuditKey;
-use crate::line::{Hash, LONGEST, Tip, unseal};
+use crate::line::{Hash, LONGEST, Mark, Tip, unseal};
+use crate::note::Read as ReadLine;
+use crate::section::Section;
+use crate::signer::PublicKeys;
 
 /// The runs of a folder, oldest first: each with the numbers of its files, in order.
 pub(crate) type Runs = BTreeMap<String, Vec<u32>>;
@@ -18,15 +24,15 @@ pub(crate) struct Head {
     run: String,
 }
 
-/// What the head of a run says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// There is none.
-    Missing,
-    /// It was not written with this key, or changed.
-    Forged,
-    /// The chain has come at least so far.
-    Tip(Tip),
+/// What the head of a run says: how far its chain has come, sealed with the key of the chain, and signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) mark: Mark,
+    /// What is sealed and signed.
+    text: Vec<u8>,
+    seal: Hash,
+    /// Not there in heads of earlier versions.
+    signature: Option<Vec<u8>>,
 }
 
 /// The end of a file.
@@ -84,25 +90,60 @@ pub(crate) fn is_alive(dir: &Path, run: &str) -> io::Result<bool> {
     }
 }
 
-/// Reads what the head of a run says.
-pub(crate) fn said(dir: &Path, run: &str, key: &AuditKey) -> io::Result<Said> {
-    let text = match std::fs::read(head(dir, run)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Said::Missing),
-        text => text?,
+/// Reads what the head of a run says: `None` when there is none, an error within when it cannot be read.
+pub(crate) fn said(dir: &Path, run: &str) -> io::Result<Option<Result<Said, Garbled>>> {
+    let read = || match std::fs::read(head(dir, run)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        text => text.map(Some),
     };
-    Ok(read_head(&text, run, key).map_or(Said::Forged, Said::Tip))
+    let Some(mut text) = read()? else { return Ok(None) };
+    loop {
+        // The process of the run may be writing it: what is read twice is what stands there.
+        match read()? {
+            Some(again) if again != text => text = again,
+            Some(_) | None => return Ok(Some(Said::read(&text).ok_or(Garbled))),
+        }
+    }
 }
 
-fn read_head(text: &[u8], run: &str, key: &AuditKey) -> Option<Tip> {
-    let mut parts = text.strip_suffix(b"\n")?.splitn(3, |byte| *byte == b' ');
-    let (sequence, hash, seal) = (parts.next()?, parts.next()?, parts.next()?);
-    let tip = Tip { sequence: std::str::from_utf8(sequence).ok()?.parse().ok()?, hash: Hash::parse(hash)? };
-    (Hash::parse(seal)? == key.head(run, head_text(&tip).as_bytes())).then_some(tip)
+/// A head that is of no form that was ever written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Garbled;
+
+fn head_text(mark: &Mark) -> String {
+    let Mark { tip, digest } = mark;
+    let digest = digest.map(|digest| format!(" {digest}")).unwrap_or_default();
+    format!("{:020} {}{digest}", tip.sequence, tip.hash)
 }
 
-fn head_text(tip: &Tip) -> String {
-    format!("{:020} {}", tip.sequence, tip.hash)
+/// What of a head is signed.
+fn head_message(run: &str, text: &[u8]) -> Vec<u8> {
+    [run.as_bytes(), b"\n", text].concat()
 }
+
+/// The kind of what is signed in a head.
+const HEAD: &str = "forcefield audit head 1\n";
+
+/// The digest of the last section in a file; a section never begins before its file.
+pub(crate) fn last_section(path: &Path) -> io::Result<Hash> {
+    let (mut lines, mut section) = (Lines::open(path)?, Section::new());
+    while let Some(line) = lines.next()? {
+        let Line::Whole(line) = line else { break };
+        if is_checkpoint(line) {
+            section = Section::new();
+        }
+        section.add_line(line);
+    }
+    Ok(section.digest())
+}
+
+fn is_checkpoint(line: &[u8]) -> bool {
+    // Read as JSON only where it may be one.
+    line.windows(CHECKPOINT.len()).any(|text| text == CHECKPOINT)
+        && serde_json::from_slice::<ReadLine>(line).is_ok_and(|read| read.unmapped.is_checkpoint())
+}
+
+const CHECKPOINT: &[u8] = b"\"checkpoint\"";
 
 /// Looks at the end of a file.
 pub(crate) fn tail(path: &Path) -> io::Result<Tail> {
@@ -132,6 +173,36 @@ pub(crate) enum Line<'a> {
     Whole(&'a [u8]),
     /// The end of the file without a line feed, or a line that is too long to be ours.
     Broken,
+}
+
+// === impl Said ===
+
+impl Said {
+    fn read(text: &[u8]) -> Option<Self> {
+        let line = text.strip_suffix(b"\n")?;
+        let parts: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
+        let (sequence, hash, digest, seal, signature) = match parts.as_slice() {
+            [sequence, hash, seal] => (sequence, hash, None, seal, None),
+            [sequence, hash, digest, seal, signature] => {
+                (sequence, hash, Some(Hash::parse(digest)?), seal, Some(STANDARD.decode(signature).ok()?))
+            }
+            _ => return None,
+        };
+        let sequence = std::str::from_utf8(sequence).ok()?.parse().ok()?;
+        let mark = Mark { tip: Tip { sequence, hash: Hash::parse(hash)? }, digest };
+        Some(Self { mark, text: head_text(&mark).into_bytes(), seal: Hash::parse(seal)?, signature })
+    }
+
+    /// Whether it is sealed with the key.
+    pub(crate) fn is_sealed(&self, key: &AuditKey, run: &str) -> bool {
+        key.head(run, &self.text) == self.seal
+    }
+
+    /// Whether it is signed; `None` when it is of an earlier version.
+    pub(crate) fn is_signed(&self, keys: &PublicKeys, run: &str) -> Option<bool> {
+        let signature = self.signature.as_ref()?;
+        Some(keys.have_signed(HEAD, &head_message(run, &self.text), signature))
+    }
 }
 
 // === impl Lines ===
@@ -164,10 +235,12 @@ impl Head {
         Ok(Self { file, run: run.to_owned() })
     }
 
-    /// Says that the chain has come so far.
-    pub(crate) fn say(&self, key: &AuditKey, tip: &Tip) -> io::Result<()> {
-        let text = head_text(tip);
-        let line = format!("{text} {}\n", key.head(&self.run, text.as_bytes()));
+    /// Says that the chain has come so far, and the section with it.
+    pub(crate) fn say(&self, key: &AuditKey, tip: Tip, section: &Section) -> io::Result<()> {
+        let text = head_text(&Mark { tip, digest: Some(section.digest()) });
+        let seal = key.head(&self.run, text.as_bytes());
+        let signature = key.signer().sign(HEAD, &head_message(&self.run, text.as_bytes()));
+        let line = format!("{text} {seal} {}\n", STANDARD.encode(signature));
         self.file.write_all_at(line.as_bytes(), 0)
     }
 

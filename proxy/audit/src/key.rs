@@ -1,4 +1,5 @@
-//! The key of the chain, and what is derived from it: the key of the hashes and the pair that signs checkpoints.
+//! The key of the chain, and what is derived from it: the key of the hashes and, unless there is one of its own, the pair
+//! that signs checkpoints.
 
 use std::fmt;
 use std::fs::OpenOptions;
@@ -7,17 +8,17 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use aws_lc_rs::{digest, hmac};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::line::Hash;
+use crate::signer::{PublicKeys, Signer};
 
 /// The key of the chain.
 pub struct AuditKey {
     chain: hmac::Key,
-    signing: Ed25519KeyPair,
+    signing: Signer,
 }
 
 /// Bytes that are no key.
@@ -28,6 +29,16 @@ pub enum KeyError {
         "the audit key has {0} bytes; give at least 32 random ones, such as `openssl rand -hex 32` prints"
     )]
     Short(usize),
+    /// No private key that can sign.
+    #[error(
+        "the signing key is no Ed25519 private key in PEM; `openssl genpkey -algorithm ed25519` prints one"
+    )]
+    NoPrivateKey,
+    /// No public key.
+    #[error(
+        "no Ed25519 public key in PEM, which begins with `-----BEGIN PUBLIC KEY-----`; `forcefield audit public-key` prints it"
+    )]
+    NoPublicKey,
     /// The cryptographic library refuses.
     #[error("the audit key cannot be used")]
     Refused,
@@ -60,9 +71,16 @@ impl AuditKey {
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let derive = |purpose: &str| hmac::sign(&root, purpose.as_bytes());
         let chain = hmac::Key::new(hmac::HMAC_SHA256, derive("forcefield audit chain 1").as_ref());
-        let seed = derive("forcefield audit checkpoints 1");
-        let signing = Ed25519KeyPair::from_seed_unchecked(seed.as_ref()).map_err(|_| KeyError::Refused)?;
+        let signing = Signer::from_seed(derive("forcefield audit checkpoints 1").as_ref())?;
         Ok(Self { chain, signing })
+    }
+
+    /// Has checkpoints signed by a key of its own, in PEM: who knows the key of the chain cannot sign then.
+    ///
+    /// # Errors
+    /// [`KeyError::NoPrivateKey`].
+    pub fn signed_by(self, private_key: &[u8]) -> Result<Self, KeyError> {
+        Ok(Self { signing: Signer::from_pem(private_key)?, ..self })
     }
 
     /// The key in a file, made at random when there is none.
@@ -92,8 +110,8 @@ impl AuditKey {
 
     /// The public half of the pair that signs checkpoints.
     #[must_use]
-    pub fn public(&self) -> &[u8] {
-        self.signing.public_key().as_ref()
+    pub fn public(&self) -> PublicKeys {
+        PublicKeys::of(&self.signing)
     }
 
     /// The hash of the chain before the first line of a run.
@@ -111,12 +129,8 @@ impl AuditKey {
         self.hash(&[b"forcefield audit head 1\n", run.as_bytes(), b"\n", text])
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.signing.sign(message).as_ref().to_vec()
-    }
-
-    pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, self.public()).verify(message, signature).is_ok()
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signing
     }
 
     fn hash(&self, parts: &[&[u8]]) -> Hash {

@@ -22,9 +22,10 @@ pub(crate) struct Tip {
     pub(crate) hash: Hash,
 }
 
-/// A line read back: what its hash covers, and what it says.
+/// A line read back: what it was before it got its number, what its hash covers, and what it says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sealed<'a> {
+    pub(crate) event: &'a [u8],
     pub(crate) text: &'a [u8],
     pub(crate) tip: Tip,
 }
@@ -36,6 +37,14 @@ const SEQUENCE: &[u8] = b",\"sequence\":";
 const CHAIN: &[u8] = b",\"chain\":\"";
 const END: &[u8] = b"\"}}";
 const HEX: usize = 64;
+
+/// How far the chain of a run is known to have come, from its head or a later run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) tip: Tip,
+    /// The digest of the section at that line; not known by earlier versions.
+    pub(crate) digest: Option<Hash>,
+}
 
 /// Appends a line to `out`: `event` with its number and hash, and a line feed. `event` is a JSON object whose last
 /// member is an object that is not empty.
@@ -60,9 +69,9 @@ pub(crate) fn unseal(line: &[u8]) -> Option<Sealed<'_>> {
     let text = rest.strip_suffix(CHAIN)?;
     let digits = text.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let (before, digits) = text.split_at_checked(text.len() - digits)?;
-    before.strip_suffix(SEQUENCE)?;
+    let event = before.strip_suffix(SEQUENCE)?;
     let sequence = std::str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(Sealed { text, tip: Tip { sequence, hash: Hash::parse(hash)? } })
+    Some(Sealed { event, text, tip: Tip { sequence, hash: Hash::parse(hash)? } })
 }
 
 // === impl Hash ===

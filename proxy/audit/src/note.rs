@@ -8,15 +8,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::key::AuditKey;
-use crate::line::{Hash, Tip};
+use crate::line::{Hash, Mark, Sealed, Tip};
 use crate::record::{PRODUCT, VERSION};
+use crate::signer::{PublicKeys, Signer};
 
 /// What such a line says.
 #[derive(Debug)]
 pub(crate) enum Note<'a> {
-    /// The chain had come so far; signed.
-    Checkpoint(Checkpoint<'a>),
     /// So many records could not be written.
     Gap(u64),
     /// The last line of another run was torn when its process ended, and was cut off.
@@ -37,7 +35,7 @@ pub(crate) enum Note<'a> {
     },
 }
 
-/// A signed statement of how far a chain had come.
+/// A signed statement of how far a chain had come, and of the lines since the statement before.
 #[derive(Debug)]
 pub(crate) struct Checkpoint<'a> {
     pub(crate) why: Why,
@@ -46,6 +44,8 @@ pub(crate) struct Checkpoint<'a> {
     pub(crate) file: u32,
     /// Before this line.
     pub(crate) tip: Tip,
+    /// Of the section that ends before this line.
+    pub(crate) digest: Hash,
     /// The runs before this one, on its first line.
     pub(crate) follows: &'a [Follow],
 }
@@ -70,6 +70,9 @@ pub(crate) struct Follow {
     pub(crate) run: String,
     pub(crate) sequence: u64,
     pub(crate) chain: String,
+    /// The digest of its last section, when that was known to be complete.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) digest: Option<String>,
     /// Whether its process had ended.
     pub(crate) ended: bool,
 }
@@ -86,68 +89,100 @@ pub(crate) struct Read {
 #[serde(default)]
 pub(crate) struct ReadNote {
     pub(crate) note: Option<String>,
-    pub(crate) why: Option<Why>,
+    pub(crate) run: Option<String>,
     pub(crate) file: Option<u32>,
     pub(crate) follows: Vec<Follow>,
+    after: Option<After>,
     pub(crate) signature: Option<String>,
     pub(crate) lost: Option<u64>,
+}
+
+/// What a checkpoint says of the lines before it.
+#[derive(Debug, Deserialize)]
+struct After {
+    sequence: u64,
+    chain: String,
+    /// Not there in checkpoints of earlier versions, which sign the chain alone.
+    #[serde(default)]
+    digest: Option<String>,
+}
+
+/// What a checkpoint's signature proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signed {
+    /// Nothing: it is not by a key that counts, or not for this place.
+    Wrong,
+    /// How far the chain had come.
+    Chain,
+    /// That, and the digest of the section before it.
+    Section(Hash),
 }
 
 // === impl Note ===
 
 impl Note<'_> {
     /// The line as JSON, before it is chained.
-    pub(crate) fn event(&self, key: &AuditKey, now: Timestamp) -> Vec<u8> {
-        let (severity, message, ours) = self.parts(key);
-        let event = json!({
-            "time": now.as_millisecond(),
-            "class_uid": 0,
-            "category_uid": 0,
-            "class_name": "Base Event",
-            "activity_id": 99,
-            "activity_name": "Audit",
-            "type_uid": 99,
-            "severity_id": severity,
-            "message": message,
-            "metadata": { "version": VERSION, "product": PRODUCT },
-            "unmapped": ours,
-        });
-        event.to_string().into_bytes()
-    }
-
-    fn parts(&self, key: &AuditKey) -> (u32, String, Value) {
+    pub(crate) fn event(&self, now: Timestamp) -> Vec<u8> {
         match self {
-            Note::Checkpoint(checkpoint) => (1, "checkpoint".to_owned(), checkpoint.parts(key)),
-            Note::Gap(lost) => {
-                (4, format!("{lost} records could not be written"), json!({ "note": "gap", "lost": lost }))
-            }
-            Note::Torn { file, bytes } => (
-                2,
-                format!("the last line of `{file}` was torn and is cut off"),
-                json!({ "note": "torn", "of": file, "bytes": bytes }),
+            Note::Gap(lost) => event(
+                (4, &format!("{lost} records could not be written")),
+                json!({ "note": "gap", "lost": lost }),
+                now,
             ),
-            Note::Lost { run, last, head } => (
-                4,
-                format!("run {run} had {head} lines and has {last}"),
+            Note::Torn { file, bytes } => event(
+                (2, &format!("the last line of `{file}` was torn and is cut off")),
+                json!({ "note": "torn", "of": file, "bytes": bytes }),
+                now,
+            ),
+            Note::Lost { run, last, head } => event(
+                (4, &format!("run {run} had {head} lines and has {last}")),
                 json!({ "note": "missing", "of": run, "last": last, "head": head }),
+                now,
             ),
         }
     }
 }
 
+fn event((severity, message): (u32, &str), ours: Value, now: Timestamp) -> Vec<u8> {
+    let event = json!({
+        "time": now.as_millisecond(),
+        "class_uid": 0,
+        "category_uid": 0,
+        "class_name": "Base Event",
+        "activity_id": 99,
+        "activity_name": "Audit",
+        "type_uid": 99,
+        "severity_id": severity,
+        "message": message,
+        "metadata": { "version": VERSION, "product": PRODUCT },
+        "unmapped": ours,
+    });
+    event.to_string().into_bytes()
+}
+
 impl Checkpoint<'_> {
-    fn parts(&self, key: &AuditKey) -> Value {
-        let signature = key.sign(&message(self.run, self.file, &self.tip));
-        json!({
+    /// The line as JSON, before it is chained. All of it is signed but the signature, its last member.
+    pub(crate) fn event(&self, signer: &Signer, now: Timestamp) -> Vec<u8> {
+        let ours = json!({
             "note": "checkpoint",
             "why": self.why,
             "run": self.run,
             "file": self.file,
             "follows": self.follows,
-            "after": { "sequence": self.tip.sequence, "chain": self.tip.hash.to_string() },
-            "public_key": STANDARD.encode(key.public()),
-            "signature": STANDARD.encode(signature),
-        })
+            "after": {
+                "sequence": self.tip.sequence,
+                "chain": self.tip.hash.to_string(),
+                "digest": self.digest.to_string(),
+            },
+            "public_key": STANDARD.encode(signer.public()),
+        });
+        let mut event = event((1, "checkpoint"), ours, now);
+        event.truncate(event.len() - 2);
+        let signature = signer.sign(CHECKPOINT, &event);
+        event.extend_from_slice(SIGNATURE);
+        event.extend_from_slice(STANDARD.encode(signature).as_bytes());
+        event.extend_from_slice(b"\"}}");
+        event
     }
 }
 
@@ -157,20 +192,63 @@ impl ReadNote {
         self.note.as_deref() == Some("checkpoint")
     }
 
-    /// Whether the signature of a checkpoint is right for where it stands.
-    pub(crate) fn is_signed(&self, key: &AuditKey, run: &str, file: u32, tip: &Tip) -> bool {
-        let signature = self.signature.as_deref().and_then(|text| STANDARD.decode(text).ok());
-        signature.is_some_and(|signature| key.has_signed(&message(run, file, tip), &signature))
+    /// What the signature of a checkpoint proves where it stands: in this run and file, after this line. `chain` is
+    /// whether the chain up to there is verified: what an earlier version signed.
+    pub(crate) fn proves(
+        &self,
+        keys: &PublicKeys,
+        sealed: &Sealed<'_>,
+        (run, file): (&str, u32),
+        (tip, chain): (&Tip, bool),
+    ) -> Signed {
+        let Some(after) = &self.after else { return Signed::Wrong };
+        let Some(digest) = &after.digest else {
+            let signature = self.signature.as_deref().and_then(|text| STANDARD.decode(text).ok());
+            let message = format!("{run}\n{file}\n{}\n{}\n", after.sequence, after.chain);
+            let signed = signature.is_some_and(|signature| {
+                keys.have_signed(CHECKPOINT_OF_CHAIN, message.as_bytes(), &signature)
+            });
+            return if signed && after.is(tip, chain) { Signed::Chain } else { Signed::Wrong };
+        };
+        let signed = signed_part(sealed.event)
+            .is_some_and(|(message, signature)| keys.have_signed(CHECKPOINT, message, &signature));
+        // The chain is in the lines, so in the digest of them.
+        let stands = self.run.as_deref() == Some(run) && self.file == Some(file) && after.is(tip, false);
+        match Hash::parse(digest.as_bytes()) {
+            Some(digest) if signed && stands => Signed::Section(digest),
+            Some(_) | None => Signed::Wrong,
+        }
     }
 }
+
+impl After {
+    fn is(&self, tip: &Tip, chain: bool) -> bool {
+        self.sequence == tip.sequence && (!chain || self.chain == tip.hash.to_string())
+    }
+}
+
+/// What of a checkpoint was signed, and the signature.
+fn signed_part(event: &[u8]) -> Option<(&[u8], Vec<u8>)> {
+    let rest = event.strip_suffix(b"\"")?;
+    let (rest, signature) = rest.split_at_checked(rest.len().checked_sub(SIGNATURE_LENGTH)?)?;
+    Some((rest.strip_suffix(SIGNATURE)?, STANDARD.decode(signature).ok()?))
+}
+
+/// The last member of a checkpoint.
+const SIGNATURE: &[u8] = b",\"signature\":\"";
+/// 64 bytes in base64.
+const SIGNATURE_LENGTH: usize = 88;
+/// The kinds of what is signed.
+const CHECKPOINT: &str = "forcefield audit checkpoint 2\n";
+const CHECKPOINT_OF_CHAIN: &str = "forcefield audit checkpoint 1\n";
 
 impl Follow {
-    pub(crate) fn tip(&self) -> Option<Tip> {
-        Some(Tip { sequence: self.sequence, hash: Hash::parse(self.chain.as_bytes())? })
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        let tip = Tip { sequence: self.sequence, hash: Hash::parse(self.chain.as_bytes())? };
+        let digest = match &self.digest {
+            None => None,
+            Some(digest) => Some(Hash::parse(digest.as_bytes())?),
+        };
+        Some(Mark { tip, digest })
     }
-}
-
-/// What a checkpoint signs.
-fn message(run: &str, file: u32, tip: &Tip) -> Vec<u8> {
-    format!("forcefield audit checkpoint 1\n{run}\n{file}\n{}\n{}\n", tip.sequence, tip.hash).into_bytes()
 }

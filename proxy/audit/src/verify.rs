@@ -1,4 +1,7 @@
 //! Verifying a folder: whether every line is as it was written, in its place, and none is missing.
+//!
+//! With the key of the chain each line is proven by itself. With public keys alone, which prove nothing to who could
+//! write lines, sections are: the lines between two signatures, and those up to what a head or a later run signed.
 
 mod run;
 
@@ -7,10 +10,18 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use crate::folder::{self, Line, Lines, Said};
+use crate::folder::{self, Garbled, Line, Lines, Said};
 use crate::key::AuditKey;
-use crate::line::Tip;
+use crate::line::Mark;
 use crate::note::Read;
+use crate::signer::PublicKeys;
+
+/// What a folder is verified with.
+#[derive(Clone, Debug)]
+pub struct Proofs<'a> {
+    chain: Option<&'a AuditKey>,
+    public: PublicKeys,
+}
 
 /// What verifying found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,8 +41,22 @@ pub struct Report {
     /// Where each run ends: its name, the number of its last line, the hash after it. To be compared with what was
     /// logged elsewhere.
     pub ends: Vec<(String, u64, String)>,
+    /// Lines at the end of runs that no signature covers yet, without the key of the chain: run by run. With the key,
+    /// the chain covers them.
+    pub unsigned: Vec<Unsigned>,
     /// Everything that is not as it was written.
     pub problems: Vec<Problem>,
+}
+
+/// Lines that were written after the last signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsigned {
+    /// The run.
+    pub run: String,
+    /// How many there are.
+    pub lines: u64,
+    /// The last line that a signature covers.
+    pub after: u64,
 }
 
 /// Something that is not as it was written.
@@ -56,8 +81,12 @@ pub enum Wrong {
     Removed(u64),
     /// The line stands after one that came later, or stands there twice.
     OutOfOrder,
-    /// A checkpoint's signature is wrong.
+    /// A checkpoint's signature is wrong, or not for where it stands.
     Signature,
+    /// Between this line and that one, something was changed, removed or added.
+    Section(u64),
+    /// The run was written by a version that signed the chain alone.
+    Unsigned,
     /// The run ends before its head says: so many lines at its end were cut off.
     CutTail(u64),
     /// The run was written anew: its head or a later run knows another line here.
@@ -81,9 +110,9 @@ const MOST: usize = 1000;
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn verify(dir: &Path, key: &AuditKey) -> io::Result<Report> {
+pub fn verify(dir: &Path, proofs: &Proofs<'_>) -> io::Result<Report> {
     let runs = folder::runs(dir)?;
-    let mut known = BTreeMap::<String, Vec<Tip>>::new();
+    let mut known = BTreeMap::<String, Vec<Mark>>::new();
     for (run, files) in &runs {
         let first = files.first().map(|first| folder::file(dir, run, *first));
         let mut lines = first.map(|path| Lines::open(&path)).transpose()?;
@@ -91,8 +120,8 @@ pub fn verify(dir: &Path, key: &AuditKey) -> io::Result<Report> {
             && let Ok(read) = serde_json::from_slice::<Read>(line)
         {
             for follow in read.unmapped.follows {
-                let tip = follow.tip();
-                known.entry(follow.run).or_default().extend(tip);
+                let mark = follow.mark();
+                known.entry(follow.run).or_default().extend(mark);
             }
         }
     }
@@ -102,15 +131,57 @@ pub fn verify(dir: &Path, key: &AuditKey) -> io::Result<Report> {
     }
     for (run, files) in &runs {
         // The head first: a chain that goes on meanwhile only comes further than it says.
+        let head = proofs.head(run, folder::said(dir, run)?);
         let mut marks = known.remove(run).unwrap_or_default();
-        match folder::said(dir, run, key)? {
-            Said::Missing => report.add(run, 0, Wrong::NoHead),
-            Said::Forged => report.add(run, 0, Wrong::ForgedHead),
-            Said::Tip(tip) => marks.push(tip),
+        match head {
+            Head::Missing => report.add(run, 0, Wrong::NoHead),
+            Head::Forged => report.add(run, 0, Wrong::ForgedHead),
+            Head::Old(mark) => marks.extend(mark),
+            Head::Signed(mark) => marks.push(mark),
         }
-        run::verify((dir, run, files), key, marks, &mut report)?;
+        run::verify((dir, run, files), proofs, (marks, matches!(head, Head::Old(_))), &mut report)?;
     }
     Ok(report)
+}
+
+/// What the head of a run proves.
+#[derive(Clone, Copy)]
+enum Head {
+    Missing,
+    Forged,
+    /// One of an earlier version, without a signature: something to who has the key.
+    Old(Option<Mark>),
+    Signed(Mark),
+}
+
+// === impl Proofs ===
+
+impl<'a> Proofs<'a> {
+    /// The key of the chain, and the keys whose signatures count.
+    #[must_use]
+    pub fn key(chain: &'a AuditKey, public: PublicKeys) -> Self {
+        Self { chain: Some(chain), public }
+    }
+
+    /// Public keys alone.
+    #[must_use]
+    pub fn public(keys: PublicKeys) -> Self {
+        Self { chain: None, public: keys }
+    }
+
+    fn head(&self, run: &str, said: Option<Result<Said, Garbled>>) -> Head {
+        let said = match said {
+            None => return Head::Missing,
+            Some(Err(Garbled)) => return Head::Forged,
+            Some(Ok(said)) => said,
+        };
+        let sealed = self.chain.is_none_or(|key| said.is_sealed(key, run));
+        match said.is_signed(&self.public, run) {
+            None if sealed => Head::Old(self.chain.map(|_| said.mark)),
+            Some(true) if sealed => Head::Signed(said.mark),
+            None | Some(_) => Head::Forged,
+        }
+    }
 }
 
 // === impl Report ===
@@ -146,11 +217,22 @@ impl fmt::Display for Wrong {
             Self::Unreadable => f.write_str("not a line of a record"),
             Self::Removed(lines) => write!(f, "{lines} lines before this one were removed"),
             Self::OutOfOrder => f.write_str("the line is out of order, or stands there twice"),
-            Self::Signature => f.write_str("the checkpoint's signature is wrong"),
+            Self::Signature => {
+                f.write_str("the checkpoint's signature is wrong, by another key, or not for this place")
+            }
+            Self::Section(last) => write!(
+                f,
+                "from this line to line {last}, something was changed, removed or added: a later signature knows other lines"
+            ),
+            Self::Unsigned => f.write_str(
+                "the run was written by a version that signed no lines; only the audit key proves it (--key)",
+            ),
             Self::CutTail(lines) => write!(f, "at least {lines} lines after this one were cut off"),
             Self::Rewritten => f.write_str("another line is known to have stood here"),
             Self::NoHead => f.write_str("the head of the run is missing"),
-            Self::ForgedHead => f.write_str("the head of the run was changed, or written with another key"),
+            Self::ForgedHead => {
+                f.write_str("the head of the run was changed, or written or signed with another key")
+            }
             Self::NoFile(number) => write!(f, "file {number} of the run is missing"),
             Self::NoRun => f.write_str("the run is missing, and a later one names it"),
             Self::NoCheckpoint => f.write_str("the checkpoint that begins a file is missing"),

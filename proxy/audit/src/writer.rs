@@ -41,6 +41,8 @@ pub struct Settings {
     pub file_age: Duration,
     /// Records between two checkpoints.
     pub checkpoint_records: u64,
+    /// The longest that a record waits for the next checkpoint.
+    pub checkpoint_age: Duration,
     /// Exchanges that may be under way: each has its place in the queue from the start.
     pub queue: usize,
 }
@@ -132,7 +134,7 @@ struct Line {
 // === impl Settings ===
 
 impl Settings {
-    /// The usual: files of 64 MiB or a day, a checkpoint every 1000 records, 16384 exchanges under way.
+    /// The usual: files of 64 MiB or a day, a checkpoint every 1000 records and every minute, 16384 exchanges under way.
     #[must_use]
     pub fn new(key: AuditKey, when_full: WhenFull) -> Self {
         Self {
@@ -141,6 +143,7 @@ impl Settings {
             file_bytes: 64 << 20,
             file_age: Duration::from_secs(24 * 3600),
             checkpoint_records: 1000,
+            checkpoint_age: Duration::from_secs(60),
             queue: 16_384,
         }
     }

@@ -1,45 +1,32 @@
 //! `audit verify` and `audit query`: the record as an auditor asks it, from its folder alone.
 
+mod verify;
+
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use forcefield_audit::{AuditKey, Filter, Report, Seen, Summary};
-use forcefield_config::config::State;
-use forcefield_config::secret::SecretRef;
+use forcefield_audit::{Filter, Seen, Summary};
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use crate::args::Output;
-use crate::read::{read_config, secret};
 use crate::table::table;
 use crate::terminal::{Exit, Terminal};
+use verify::{Keys, Verify};
 
 /// What is asked of the record.
 #[derive(Debug, Subcommand)]
 pub enum Audit {
     /// Tell whether every line is as it was written, in its place, and none is missing; where not, in which file and line.
     Verify(Verify),
+    /// Print the public key by which signatures of the record are verified: to be given to auditors.
+    PublicKey(Keys),
     /// Tell what integrations read, when, and from where. Verifies nothing.
     Query(Query),
-}
-
-/// The arguments of `audit verify`.
-#[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 everything is as it was written, 1 it is not, 2 not run.")]
-pub struct Verify {
-    /// The folder of the record.
-    dir: PathBuf,
-    /// Where the audit key is: file:PATH or env:NAME.
-    #[arg(long, value_name = "REF", required_unless_present = "config")]
-    key: Option<SecretRef>,
-    /// The main file, which names the key.
-    #[arg(long, conflicts_with = "key", env = "FORCEFIELD_CONFIG")]
-    config: Option<PathBuf>,
 }
 
 /// The arguments of `audit query`.
@@ -76,79 +63,10 @@ pub struct Query {
 
 pub(crate) fn run(audit: &Audit, terminal: &mut Terminal<'_>) -> Result<Exit> {
     match audit {
-        Audit::Verify(args) => verify(args, terminal),
+        Audit::Verify(args) => verify::run(args, terminal),
+        Audit::PublicKey(keys) => verify::public_key(keys, terminal),
         Audit::Query(args) => query(args, terminal),
     }
-}
-
-fn verify(args: &Verify, terminal: &mut Terminal<'_>) -> Result<Exit> {
-    let key = key(args, terminal.today)?;
-    let key = AuditKey::new(&key)?;
-    let report = forcefield_audit::verify(&args.dir, &key)
-        .with_context(|| format!("cannot read {}", args.dir.display()))?;
-    // An emptied folder is not a sound record.
-    let sound = report.is_sound() && report.runs > 0;
-    match terminal.output {
-        Output::Json => terminal.json(&told(&report, sound))?,
-        Output::Text => write!(terminal.out, "{}", words(&report, sound))?,
-    }
-    Ok(if sound { Exit::Done } else { Exit::Refused })
-}
-
-fn key(args: &Verify, today: Date) -> Result<Zeroizing<Vec<u8>>> {
-    if let Some(reference) = &args.key {
-        return secret(reference, Path::new(""));
-    }
-    let file = args.config.as_deref().context("say where the key is: --key or --config")?;
-    let config = read_config(file, today)?.config;
-    if let Some(reference) = &config.audit.key {
-        return secret(reference, &config.root);
-    }
-    // Without a key of its own, the one that the first start made.
-    let (State::Embedded(state) | State::Redis { path: state, .. }) = &config.state;
-    secret(&SecretRef::File(state.join("audit.key")), &config.root)
-}
-
-fn told(report: &Report, sound: bool) -> serde_json::Value {
-    let ends = report
-        .ends
-        .iter()
-        .map(|(run, sequence, chain)| json!({ "run": run, "sequence": sequence, "chain": chain }));
-    let problems = report.problems.iter().map(
-        |problem| json!({ "file": problem.file, "line": problem.line, "problem": problem.what.to_string() }),
-    );
-    json!({
-        "sound": sound,
-        "runs": report.runs,
-        "files": report.files,
-        "lines": report.lines,
-        "records": report.records,
-        "lost": report.lost,
-        "torn": report.torn,
-        "ends": ends.collect::<Vec<_>>(),
-        "problems": problems.collect::<Vec<_>>(),
-    })
-}
-
-fn words(report: &Report, sound: bool) -> String {
-    let mut text: String = report.problems.iter().map(|problem| format!("{problem}\n")).collect();
-    for (run, sequence, chain) in &report.ends {
-        text.push_str(&format!("run {run} ends with line {sequence}, chain {chain}\n"));
-    }
-    let Report { runs, files, lines, records, lost, torn, problems, .. } = report;
-    text.push_str(&format!("{runs} runs, {files} files, {lines} lines, {records} records\n"));
-    if *lost > 0 {
-        text.push_str(&format!("{lost} records could not be written, as the gaps in it say\n"));
-    }
-    if *torn > 0 {
-        text.push_str(&format!("{torn} last lines are torn: their records were never answered for\n"));
-    }
-    text.push_str(&match (sound, problems.len()) {
-        (true, _) => "SOUND: every line is as it was written\n".to_owned(),
-        (false, 0) => "NOT SOUND: there is no record here\n".to_owned(),
-        (false, problems) => format!("NOT SOUND: {problems} problems\n"),
-    });
-    text
 }
 
 fn query(args: &Query, terminal: &mut Terminal<'_>) -> Result<Exit> {

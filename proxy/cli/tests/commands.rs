@@ -295,6 +295,38 @@ fn verifies(hash: &str, secret: &str) -> bool {
 }
 
 #[test]
+fn a_record_is_verified_with_the_public_key_that_the_proxys_host_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("audit.key"), "0123456789abcdef0123456789abcdef").unwrap();
+    let earlier = Path::new(env!("CARGO_MANIFEST_DIR")).join("../audit/src/verify/tests/earlier");
+    let (record, key) = (earlier.to_str().unwrap(), format!("file:{}", at("audit.key")));
+    let printed = forcefield(&["audit", "public-key", "--key", &key], "");
+    assert_eq!(printed.exit, Ok(Exit::Done));
+    fs::write(at("public.pem"), &printed.out).unwrap();
+
+    // What the earlier version wrote is sound to the key, and unproven to the public key.
+    let own = format!("file:{}", earlier.join("key.txt").to_str().unwrap());
+    let sound = forcefield(&["audit", "verify", record, "--key", &own], "");
+    assert!(sound.out.contains("SOUND: every line is as it was written"), "{}", sound.out);
+    assert_eq!(sound.exit, Ok(Exit::Done));
+    fs::write(at("own.pem"), forcefield(&["audit", "public-key", "--key", &own], "").out).unwrap();
+    let unproven = forcefield(&["audit", "verify", record, "--public-key", &at("own.pem")], "");
+    assert!(
+        unproven.out.contains("a version that signed no lines; only the audit key proves it"),
+        "{}",
+        unproven.out
+    );
+    assert_eq!(unproven.exit, Ok(Exit::Refused));
+    let foreign = forcefield(&["audit", "verify", record, "--public-key", &at("public.pem")], "");
+    assert!(foreign.out.contains("the checkpoint's signature is wrong, by another key"), "{}", foreign.out);
+
+    let wrong = forcefield(&["audit", "verify", record, "--public-key", &at("audit.key")], "");
+    assert!(wrong.exit.is_err_and(|error| error.contains("no Ed25519 public key in PEM")));
+    assert!(Cli::try_parse_from(["forcefield", "audit", "verify", record]).is_err(), "no key at all");
+}
+
+#[test]
 fn shells_get_their_completions() {
     let ended = forcefield(&["completions", "bash"], "");
     assert!(ended.out.contains("hash-secret") && ended.exit == Ok(Exit::Done));

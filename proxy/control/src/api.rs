@@ -41,7 +41,9 @@ use crate::running::{Call, Running};
 use crate::sessions::{Key, Session, Sessions};
 use crate::staff::{Responder, Staff};
 use crate::widenings::Widenings;
-use crate::wire::{ActionAnswer, ActionRequest, IdentityStatus, Proposal, Proposals, Status, Streams};
+use crate::wire::{
+    ActionAnswer, ActionRequest, IdentityStatus, Proposal, Proposals, PublicKey, Status, Streams,
+};
 pub(crate) use answer::Refused;
 use answer::{answered, json, problem};
 use order::{Order, What};
@@ -281,6 +283,7 @@ impl Api {
                 let failed = |text: String| Refused::new(StatusCode::SERVICE_UNAVAILABLE, &text);
                 value(&answer.map_err(failed)?)
             }
+            Route::PublicKey => value(&PublicKey { public_key: self.running.public_key() }),
             Route::Sessions => self.sessions(target)?,
             Route::Jobs => self.jobs(target).await?,
             Route::Proposals => value(&Proposals { proposals: self.standing.proposals(Timestamp::now()) }),

@@ -172,6 +172,7 @@ fn schemas() -> Value {
             ("records", json!({ "type": "array", "items": { "type": "object" } })),
             ("cut", truth),
         ], &[]),
+        "PublicKey": object(&[("public_key", text.clone())], &[]),
         "Problem": object(&[("error", text.clone()), ("decision", text)], &[]),
         "Document": { "type": "object" },
     })
@@ -275,6 +276,7 @@ mod tests {
             ("Throttle", json!(throttle)),
             ("ActionAnswer", json!(answer)),
             ("AuditAnswer", json!(audit)),
+            ("PublicKey", json!(wire::PublicKey { public_key: "k".into() })),
             ("Problem", json!(problem)),
         ] {
             assert_eq!(keys(&written), keys(&schemas[name]["properties"]), "{name}");

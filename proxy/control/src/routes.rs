@@ -36,6 +36,7 @@ pub(crate) enum Route {
     Withdraw,
     Reload,
     Audit,
+    PublicKey,
     OpenApi,
 }
 
@@ -59,7 +60,7 @@ pub(crate) enum NoRoute {
     Method(&'static str),
 }
 
-pub(crate) static ROUTES: [Entry; 22] = [
+pub(crate) static ROUTES: [Entry; 23] = [
     entry(Route::Status, "/v1/status", Role::Viewer, ("status", "How every integration stands.", "Status")),
     entry(
         Route::Identity,
@@ -171,6 +172,12 @@ pub(crate) static ROUTES: [Entry; 22] = [
         ("reload", "Take up the configuration's files.", "ActionAnswer"),
     ),
     entry(Route::Audit, "/v1/audit", Role::Viewer, ("audit", "Ask the record.", "AuditAnswer")),
+    entry(
+        Route::PublicKey,
+        "/v1/audit/public-key",
+        Role::Viewer,
+        ("audit-public-key", "By which the signatures of the record are verified.", "PublicKey"),
+    ),
     entry(Route::OpenApi, "/v1/openapi.json", Role::Viewer, ("openapi", "This document.", "Document")),
 ];
 
@@ -206,6 +213,7 @@ const fn entry(
         | Route::Sessions
         | Route::Jobs
         | Route::Audit
+        | Route::PublicKey
         | Route::OpenApi => Method::GET,
     };
     Entry { route, method, path, least, name, summary, answer }

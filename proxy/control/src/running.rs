@@ -73,6 +73,9 @@ pub trait Running: Send + Sync {
     /// Why it cannot be read.
     async fn audit(&self, asked: AuditQuery) -> Result<AuditAnswer, String>;
 
+    /// By which the signatures of the record are verified, in PEM.
+    fn public_key(&self) -> String;
+
     /// What the record says of one integration's day, UTC.
     ///
     /// # Errors

@@ -248,6 +248,13 @@ pub struct AuditAnswer {
     pub cut: bool,
 }
 
+/// The answer of `GET /v1/audit/public-key`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// The Ed25519 public key by which checkpoints and heads of the record are verified, in PEM.
+    pub public_key: String,
+}
+
 /// The answer of `GET /v1/identities/{identity}/day`: what an integration read on one day, by the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Day {

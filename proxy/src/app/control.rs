@@ -301,6 +301,10 @@ impl Running for Steering {
         read.map_err(|error| format!("the record cannot be read: {error}"))
     }
 
+    fn public_key(&self) -> String {
+        self.service.rooms.signed_by.to_pem()
+    }
+
     async fn day(&self, identity: &IdentityName, date: Date) -> Result<wire::Day, String> {
         let _reading = self.readings.acquire().await;
         let (folder, identity) = (self.record_folder(), identity.as_str().to_owned());

@@ -99,16 +99,15 @@ fn every_line_that_is_no_record_is_an_event_of_the_framework() {
     use crate::line::{Hash, Tip};
     use crate::note::{Checkpoint, Note, Why};
     let key = crate::AuditKey::new(b"0123456789abcdef0123456789abcdef").unwrap();
-    let tip = Tip { sequence: 7, hash: Hash([7; 32]) };
-    let checkpoint = Checkpoint { why: Why::Opened, run: "01JD", file: 1, tip, follows: &[] };
-    let notes = [
-        Note::Checkpoint(checkpoint),
-        Note::Gap(3),
-        Note::Torn { file: "audit-1.jsonl", bytes: 12 },
-        Note::Lost { run: "01JD", last: 3, head: 7 },
-    ];
-    for note in notes {
-        let line: Value = serde_json::from_slice(&note.event(&key, record().time)).unwrap();
+    let (tip, digest) = (Tip { sequence: 7, hash: Hash([7; 32]) }, Hash([8; 32]));
+    let checkpoint = Checkpoint { why: Why::Opened, run: "01JD", file: 1, tip, digest, follows: &[] };
+    let torn = Note::Torn { file: "audit-1.jsonl", bytes: 12 };
+    let lost = Note::Lost { run: "01JD", last: 3, head: 7 };
+    let time = record().time;
+    let mut lines = vec![checkpoint.event(key.signer(), time)];
+    lines.extend([Note::Gap(3), torn, lost].map(|note| note.event(time)));
+    for line in lines {
+        let line: Value = serde_json::from_slice(&line).unwrap();
         assert_eq!(schema::problems(&line), Vec::<String>::new(), "{line}");
     }
 }

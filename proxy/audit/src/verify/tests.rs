@@ -1,12 +1,14 @@
 //! Every way to tamper with a folder is found, and where.
 
+mod signed;
+
 use forcefield_config::config::WhenFull;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 use crate::line::{Tip, seal};
-use crate::writer::tests::{files, key, settings, write};
+use crate::writer::tests::{files, key, settings, verified, write};
 use crate::writer::{Settings, Writer};
 
 /// Two runs of three files or so, with thirty records.
@@ -17,9 +19,10 @@ async fn folder() -> TempDir {
         let writer = Writer::open(dir.path(), settings).unwrap();
         write(&writer, run * 15..run * 15 + 15).await;
     }
-    let report = verify(dir.path(), &key()).unwrap();
-    assert_eq!((report.problems.as_slice(), report.records), (&[][..], 30));
-    assert!(report.files >= 4, "{report:?}");
+    for report in [verified(dir.path()).unwrap(), signed::verified(dir.path())] {
+        assert_eq!((report.problems.as_slice(), report.records), (&[][..], 30));
+        assert!(report.files >= 4 && report.unsigned.is_empty(), "{report:?}");
+    }
     dir
 }
 
@@ -38,7 +41,10 @@ fn change(path: &Path, change: impl FnOnce(&mut Vec<String>)) {
 }
 
 fn problems(dir: &TempDir) -> Vec<String> {
-    let report = verify(dir.path(), &key()).unwrap();
+    told(&verified(dir.path()).unwrap())
+}
+
+fn told(report: &Report) -> Vec<String> {
     report
         .problems
         .iter()
@@ -177,7 +183,7 @@ async fn a_run_chained_anew_with_another_key_is_found() {
         }
         std::fs::write(file, out).unwrap();
     }
-    let report = verify(dir.path(), &key()).unwrap();
+    let report = verified(dir.path()).unwrap();
     let changed = report.problems.iter().filter(|problem| problem.what == Wrong::Changed).count();
     assert_eq!(changed as u64, tip.sequence, "every line");
     assert!(
@@ -207,7 +213,8 @@ async fn a_run_chained_anew_with_the_key_is_known_to_head_and_later_runs() {
 #[tokio::test]
 async fn the_wrong_key_verifies_nothing() {
     let dir = folder().await;
-    let report = verify(dir.path(), &AuditKey::new(&[9; 32]).unwrap()).unwrap();
+    let other = AuditKey::new(&[9; 32]).unwrap();
+    let report = verify(dir.path(), &Proofs::key(&other, other.public())).unwrap();
     let changed = report.problems.iter().filter(|problem| problem.what == Wrong::Changed).count();
     assert_eq!(changed as u64, report.lines);
 }
@@ -215,8 +222,8 @@ async fn the_wrong_key_verifies_nothing() {
 #[test]
 fn an_empty_folder_is_sound_and_a_missing_one_an_error() {
     let dir = TempDir::new().unwrap();
-    assert_eq!(verify(dir.path(), &key()).unwrap(), Report::default());
-    assert!(verify(&dir.path().join("none"), &key()).is_err());
+    assert_eq!(verified(dir.path()).unwrap(), Report::default());
+    assert!(verified(&dir.path().join("none")).is_err());
 }
 
 proptest! {
@@ -235,7 +242,7 @@ proptest! {
         prop_assume!(text[at] != to);
         text[at] = to;
         std::fs::write(&file, text).unwrap();
-        let report = verify(dir.path(), &key()).unwrap();
+        let report = verified(dir.path()).unwrap();
         // A last line feed that is gone leaves a torn line, which the head knows.
         prop_assert!(!report.is_sound() || report.torn > 0, "byte {} to {}", at, to);
     }

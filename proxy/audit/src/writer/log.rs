@@ -16,6 +16,7 @@ use super::{Line, SYNC_EVERY, Settings, Shared, WriteError};
 use crate::folder::{self, Head};
 use crate::line::{Tip, seal};
 use crate::note::{Checkpoint, Follow, Note, Why};
+use crate::section::Section;
 
 /// One run being written.
 pub(super) struct Log {
@@ -33,10 +34,12 @@ pub(super) struct Log {
     /// The time of the first record in the file.
     since: Option<Timestamp>,
     tip: Tip,
+    /// The lines since the last checkpoint, that included.
+    section: Section,
     /// What the head says.
     said: u64,
-    /// Records since the last checkpoint.
-    unmarked: u64,
+    /// Records since the last checkpoint, and when that was.
+    unmarked: (u64, Instant),
     /// What the disk was last told to keep.
     synced: (Instant, u64),
     syncer: SyncSender<File>,
@@ -55,7 +58,8 @@ impl Log {
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let tip = Tip { sequence: 0, hash: settings.key.genesis(&run) };
-        head.say(&settings.key, &tip)?;
+        let section = Section::new();
+        head.say(&settings.key, tip, &section)?;
         let file = create(dir, &run, 1)?;
         Ok(Self {
             dir: dir.to_owned(),
@@ -70,8 +74,9 @@ impl Log {
             soiled: false,
             since: None,
             tip,
+            section,
             said: 0,
-            unmarked: 0,
+            unmarked: (0, Instant::now()),
             synced: (Instant::now(), 0),
             buffer: Vec::new(),
         })
@@ -84,7 +89,7 @@ impl Log {
 
     /// Writes a line that is not about an exchange.
     pub(super) fn note(&mut self, note: &Note<'_>) -> io::Result<()> {
-        let event = note.event(&self.settings.key, now());
+        let event = note.event(now());
         self.append([event.as_slice()].into_iter())
     }
 
@@ -125,8 +130,8 @@ impl Log {
         self.append(batch.iter().map(|line| line.event.as_slice()))?;
         self.since.get_or_insert(time);
         self.works();
-        self.unmarked += batch.len() as u64;
-        if self.unmarked >= self.settings.checkpoint_records {
+        self.unmarked.0 += batch.len() as u64;
+        if self.unmarked.0 >= self.settings.checkpoint_records {
             // The records are written; a checkpoint that is not comes with the next ones.
             let _ = self.checkpoint(Why::Regular, &[]).map_err(|error| self.failed(&error));
         }
@@ -137,9 +142,11 @@ impl Log {
     pub(super) fn tick(&mut self) {
         let broken = !self.shared.writable.load(Ordering::Acquire);
         let gap = self.shared.untold.load(Ordering::Acquire) > 0;
-        let tried = match (broken, gap) {
-            (_, true) => self.ready(now()),
-            (true, false) => self.ready(now()).and_then(|()| self.checkpoint(Why::Regular, &[])),
+        let (records, since) = self.unmarked;
+        let due = broken || records > 0 && since.elapsed() >= self.settings.checkpoint_age;
+        let tried = match (gap, due) {
+            (true, _) => self.ready(now()),
+            (false, true) => self.ready(now()).and_then(|()| self.checkpoint(Why::Regular, &[])),
             (false, false) => Ok(()),
         };
         match tried.and_then(|()| self.say()) {
@@ -177,10 +184,12 @@ impl Log {
     }
 
     fn checkpoint(&mut self, why: Why, follows: &[Follow]) -> io::Result<()> {
-        let checkpoint = Checkpoint { why, run: &self.run, file: self.number, tip: self.tip, follows };
-        let event = Note::Checkpoint(checkpoint).event(&self.settings.key, now());
+        let (tip, digest) = (self.tip, self.section.digest());
+        let checkpoint = Checkpoint { why, run: &self.run, file: self.number, tip, digest, follows };
+        let event = checkpoint.event(self.settings.key.signer(), now());
         self.append([event.as_slice()].into_iter())?;
-        self.unmarked = 0;
+        self.section = Section::of(&self.buffer);
+        self.unmarked = (0, Instant::now());
         // The log is where the anchor of the chain is kept apart from the folder.
         info!(run = self.run, sequence = self.tip.sequence, chain = %self.tip.hash, "audit checkpoint");
         Ok(())
@@ -216,6 +225,7 @@ impl Log {
             return Err(error);
         }
         self.shared.wrote(self.buffer.len(), began.elapsed());
+        self.section.add(&self.buffer);
         self.size += self.buffer.len() as u64;
         self.shared.lines.store(tip.sequence, Ordering::Relaxed);
         self.tip = tip;
@@ -233,7 +243,7 @@ impl Log {
 
     fn say(&mut self) -> io::Result<()> {
         if self.said != self.tip.sequence {
-            self.head.say(&self.settings.key, &self.tip)?;
+            self.head.say(&self.settings.key, self.tip, &self.section)?;
             self.said = self.tip.sequence;
         }
         Ok(())

@@ -11,7 +11,7 @@ use ulid::Ulid;
 
 use super::log::Log;
 use super::{Settings, Shared};
-use crate::folder::{self, Head, Line, Lines, Runs, Said, Tail};
+use crate::folder::{self, Head, Line, Lines, Runs, Tail};
 use crate::key::AuditKey;
 use crate::line::Tip;
 use crate::note::{Follow, Note, Read};
@@ -82,7 +82,7 @@ fn name(runs: &Runs) -> String {
 impl Before {
     fn look(&mut self, dir: &Path, key: &AuditKey, run: &str, files: &[u32]) -> io::Result<()> {
         let alive = folder::is_alive(dir, run)?;
-        let mut tip = Tip { sequence: 0, hash: key.genesis(run) };
+        let (mut tip, mut digest) = (Tip { sequence: 0, hash: key.genesis(run) }, None);
         for (back, number) in files.iter().rev().enumerate() {
             let path = folder::file(dir, run, *number);
             let Tail { tip: last, whole, torn } = folder::tail(&path)?;
@@ -95,16 +95,20 @@ impl Before {
             }
             if let Some(last) = last {
                 tip = last;
+                if !alive {
+                    digest = Some(folder::last_section(&path)?.to_string());
+                }
                 break;
             }
         }
-        if let (Said::Tip(head), false) = (folder::said(dir, run, key)?, alive)
-            && head.sequence > tip.sequence
+        if let (Some(Ok(said)), false) = (folder::said(dir, run)?, alive)
+            && said.is_sealed(key, run)
+            && said.mark.tip.sequence > tip.sequence
         {
-            self.lost.push((run.to_owned(), tip.sequence, head.sequence));
+            self.lost.push((run.to_owned(), tip.sequence, said.mark.tip.sequence));
         }
         let (sequence, chain) = (tip.sequence, tip.hash.to_string());
-        self.follows.push(Follow { run: run.to_owned(), sequence, chain, ended: !alive });
+        self.follows.push(Follow { run: run.to_owned(), sequence, chain, digest, ended: !alive });
         Ok(())
     }
 }

@@ -11,12 +11,17 @@ use ulid::Ulid;
 use super::*;
 use crate::query::{Filter, query};
 use crate::record::Outcome;
-use crate::verify::verify;
+use crate::verify::{Proofs, Report, verify};
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 pub(crate) fn key() -> AuditKey {
     AuditKey::new(SECRET).unwrap()
+}
+
+/// Verified with the key of the chain.
+pub(crate) fn verified(dir: &Path) -> io::Result<Report> {
+    verify(dir, &Proofs::key(&key(), key().public()))
 }
 
 pub(crate) fn settings() -> Settings {
@@ -62,7 +67,7 @@ async fn a_written_record_is_in_the_file() {
     writer.submit(writer.admit().unwrap(), &record(4));
     drop(writer);
     assert_eq!(rows(dir.path()), 10);
-    assert!(verify(dir.path(), &key()).unwrap().is_sound());
+    assert!(verified(dir.path()).unwrap().is_sound());
 }
 
 #[tokio::test]
@@ -73,7 +78,7 @@ async fn runs_and_files_follow_each_other() {
         let writer = Writer::open(dir.path(), settings).unwrap();
         write(&writer, run * 10..run * 10 + 10).await;
     }
-    let report = verify(dir.path(), &key()).unwrap();
+    let report = verified(dir.path()).unwrap();
     assert_eq!(report.problems, []);
     assert_eq!((report.runs, report.records, report.lost), (3, 30, 0));
     assert!(report.files > 6, "{report:?}");
@@ -99,10 +104,10 @@ async fn two_processes_may_write_at_once() {
     let new = Writer::open(dir.path(), settings()).unwrap();
     write(&new, 3..5).await;
     write(&old, 5..7).await;
-    assert!(verify(dir.path(), &key()).unwrap().is_sound(), "while both run");
+    assert!(verified(dir.path()).unwrap().is_sound(), "while both run");
     drop((old, new));
     drop(Writer::open(dir.path(), settings()).unwrap());
-    let report = verify(dir.path(), &key()).unwrap();
+    let report = verified(dir.path()).unwrap();
     assert_eq!((report.problems.as_slice(), report.records, report.runs), (&[][..], 6, 3));
 }
 
@@ -115,10 +120,10 @@ async fn a_torn_line_is_cut_off_and_recorded() {
     let file = files(dir.path()).remove(0);
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{text}{{\"time\":17900")).unwrap();
-    assert_eq!(verify(dir.path(), &key()).unwrap().torn, 1);
+    assert_eq!(verified(dir.path()).unwrap().torn, 1);
     drop(Writer::open(dir.path(), settings()).unwrap());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
-    let report = verify(dir.path(), &key()).unwrap();
+    let report = verified(dir.path()).unwrap();
     assert!(report.is_sound() && report.torn == 0, "{report:?}");
     let told = std::fs::read_to_string(files(dir.path()).remove(1)).unwrap();
     assert!(told.contains("was torn and is cut off"), "{told}");
@@ -137,7 +142,7 @@ async fn a_lost_tail_is_recorded_when_the_folder_is_opened_again() {
     drop(Writer::open(dir.path(), settings()).unwrap());
     let told = std::fs::read_to_string(files(dir.path()).remove(1)).unwrap();
     assert!(told.contains("had 6 lines and has 3"), "{told}");
-    assert!(!verify(dir.path(), &key()).unwrap().is_sound(), "and stays a problem");
+    assert!(!verified(dir.path()).unwrap().is_sound(), "and stays a problem");
 }
 
 #[tokio::test]
@@ -158,7 +163,7 @@ async fn a_full_queue_that_counts_tells_its_gap() {
     write(&writer, 1..4).await;
     assert_eq!(writer.status().lost, 3);
     drop(writer);
-    let report = verify(dir.path(), &key()).unwrap();
+    let report = verified(dir.path()).unwrap();
     assert_eq!((report.lost, report.records, report.is_sound()), (3, 0, true));
 }
 
@@ -188,7 +193,7 @@ async fn a_failing_disk_blocks_requests_until_it_works_again() {
     });
     writer.write(admitted.await.unwrap(), &record(3)).await.unwrap();
     drop(writer);
-    let report = verify(dir.path(), &key()).unwrap();
+    let report = verified(dir.path()).unwrap();
     assert_eq!((report.lost, report.records), (1, 1), "the gap is recorded before what comes after it");
 }
 
@@ -201,7 +206,7 @@ async fn a_failing_disk_that_counts_lets_requests_pass() {
     std::fs::create_dir_all(dir.path()).unwrap();
     write(&writer, 5..6).await;
     drop(writer);
-    let report = verify(dir.path(), &key()).unwrap();
+    let report = verified(dir.path()).unwrap();
     assert_eq!((report.lost, report.records), (3, 1));
 }
 
@@ -239,7 +244,7 @@ async fn a_killed_process_loses_no_record_that_was_answered_for() {
     child.wait().unwrap();
     answered = lines.filter_map(number).last().unwrap_or(answered);
     drop(Writer::open(dir.path(), settings()).unwrap());
-    let report = verify(dir.path(), &key()).unwrap();
+    let report = verified(dir.path()).unwrap();
     assert_eq!(report.problems, []);
     let mut seen = 0;
     query(dir.path(), &Filter::default(), |record| seen = seen.max(record.rows)).unwrap();

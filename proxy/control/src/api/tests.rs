@@ -58,6 +58,9 @@ impl Running for Noted {
     async fn day(&self, _: &IdentityName, date: jiff::civil::Date) -> Result<Day, String> {
         Err(date.to_string())
     }
+    fn public_key(&self) -> String {
+        "PEM".into()
+    }
     fn can_record(&self) -> bool {
         !self.full
     }

@@ -129,7 +129,7 @@ pub(crate) fn config(root: &Path, credential: Credential) -> Config {
         certificates: Vec::new(),
         vault: None,
         state: State::Embedded("state".into()),
-        audit: Audit { path: "audit".into(), key: None, when_full: WhenFull::Block },
+        audit: Audit { path: "audit".into(), key: None, signing_key: None, when_full: WhenFull::Block },
         orgs: [("production".into(), org)].into(),
         destinations: Default::default(),
         issuers: Default::default(),

@@ -239,7 +239,7 @@ fn config() -> Config {
         certificates: Vec::new(),
         vault: None,
         state: State::Embedded("state".into()),
-        audit: Audit { path: "audit".into(), key: None, when_full: WhenFull::Block },
+        audit: Audit { path: "audit".into(), key: None, signing_key: None, when_full: WhenFull::Block },
         orgs: [
             ("production".into(), org("production", ORG)),
             ("sandbox".into(), org("sandbox", "00D000000000001")),
