@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tracing::warn;
 
-pub(crate) use exchange::Watched;
+pub(crate) use exchange::{Watched, rules_of};
 
 /// The rules over what every integration does. One for the life of the process.
 pub struct Signals {

@@ -212,6 +212,41 @@ async fn an_integration_that_came_every_day_and_comes_no_more_is_on_record() {
     assert_eq!(found[0]["resources"][0]["name"], "nightly");
 }
 
+#[tokio::test]
+async fn who_is_tried_out_falls_silent_on_record_only() {
+    let salesforce = salesforce().await;
+    let quarantine = "signals: { silent: { level: quarantine } }\n";
+    let builder = before(&salesforce)
+        .identity("drift", &format!("{GRANTS}{quarantine}mode: observe\nuntil: 2099-12-31\n"))
+        .identity("nightly", &format!("{GRANTS}{quarantine}"));
+    let builder = builder.section("destinations:\n  here: { networks: [127.0.0.0/8] }");
+    let week = json!({"activity": {
+        "requests": 700, "days": 7, "recent": 127, "last": ["2026-03-02T08:00:00Z", [1, 2]], "told": false
+    }});
+    std::fs::create_dir_all(builder.folder().join("state/signals")).unwrap();
+    for name in ["drift", "nightly"] {
+        builder.write(&format!("state/signals/{name}.json"), &week.to_string()).unwrap();
+    }
+    let proxy = builder.start().await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut found = findings(&proxy, "silent").await;
+    while found.len() < 2 {
+        assert!(Instant::now() < deadline, "{found:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        found = findings(&proxy, "silent").await;
+    }
+    for (name, level, status) in [("drift", "record", 200), ("nightly", "quarantine", 403)] {
+        let of = found.iter().find(|finding| finding["resources"][0]["name"] == name).unwrap();
+        assert_eq!(of["unmapped"]["level"], level, "{of}");
+        let client = proxy.with_certificate(name).unwrap();
+        assert_eq!(
+            client.query("SELECT CaseNumber FROM Case LIMIT 1").await.unwrap().status,
+            status,
+            "{name}"
+        );
+    }
+}
+
 /// Runs a drill and gives what it printed, as JSON.
 async fn drill(name: &str) -> Value {
     let mut command = tokio::process::Command::new(BINARY);

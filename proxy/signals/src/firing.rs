@@ -52,6 +52,10 @@ pub struct Evidence {
 // === impl Rule, Evidence ===
 
 impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Fingerprint, Self::Reconnaissance, Self::RowRate, Self::JobDeleted, Self::Silent];
+
     /// The word for it in configuration, records and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

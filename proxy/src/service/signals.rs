@@ -14,7 +14,7 @@ use tracing::{error, warn};
 use ulid::Ulid;
 
 use super::Service;
-use crate::live::Member;
+use crate::signals::rules_of;
 
 impl Service {
     /// Acts on what signals find, looks for integrations that went silent, keeps the histories: until the process ends.
@@ -113,9 +113,11 @@ impl Service {
 
     fn look_for_silence(&self) {
         let (live, now) = (self.live.load(), Timestamp::now());
-        let stopped = |member: &Arc<Member>| self.rooms.signals.stopped(&member.identity.name, now).is_some();
-        for member in live.members().filter(|member| !stopped(member)) {
-            self.rooms.signals.look(&member.identity.name, &member.identity.signals, now);
+        let signals = &self.rooms.signals;
+        for name in live.members().map(|member| &member.identity.name) {
+            if let (None, Some(member)) = (signals.stopped(name, now), live.member_at(name, now)) {
+                signals.look(name, &rules_of(member), now);
+            }
         }
     }
 

@@ -21,16 +21,20 @@ pub(crate) struct Watched {
     fetches: Option<Box<str>>,
 }
 
+/// The rules over a member. Where refusals are not carried out yet, nor are restraints: what its grants lack is being
+/// found out. Nor are they while a break-glass grant lets it do what it never did.
+pub(crate) fn rules_of(member: &Member) -> Rules {
+    let is_tried_out = member.grants.enforcement() == Enforcement::Observe;
+    let rules = member.identity.signals;
+    if is_tried_out || !member.break_glass.is_empty() { rules.only_recording() } else { rules }
+}
+
 // === impl Watched ===
 
 impl Watched {
-    /// An exchange of a member. Where refusals are not carried out yet, nor are restraints: what its grants lack is being
-    /// found out. Nor are they while a break-glass grant lets it do what it never did.
+    /// An exchange of a member.
     pub(crate) fn of(member: &Member) -> Self {
-        let is_tried_out = member.grants.enforcement() == Enforcement::Observe;
-        let rules = &member.identity.signals;
-        let only_recording = is_tried_out || !member.break_glass.is_empty();
-        let rules = if only_recording { rules.only_recording() } else { *rules };
+        let rules = rules_of(member);
         let placed = !member.identity.networks.is_empty();
         Self { rules, placed, looks: Looks::default(), fetches: None }
     }

@@ -51,10 +51,14 @@ impl Instruments {
     #[must_use]
     pub fn new() -> Self {
         let cells = DOORS * OUTCOMES.len() * CLASSES.len();
+        // There from the start: who looks at increases does not see one from nothing.
+        let levels = [SignalLevel::Record, SignalLevel::Throttle, SignalLevel::Quarantine];
+        let signals =
+            Rule::ALL.into_iter().flat_map(|rule| levels.map(|level| (rule.as_str(), level.as_str())));
         Self {
             requests: (0..cells).map(|_| Counter::default()).collect(),
             rules: DashMap::new(),
-            signals: DashMap::new(),
+            signals: signals.map(|signal| (signal, Counter::default())).collect(),
             durations: ByDoor::new(|| Histogram::new(&WHOLE)),
             added: ByDoor::new(|| Histogram::new(&OWN)),
             upstream: ByDoor::new(|| Histogram::new(&WHOLE)),
