@@ -92,7 +92,7 @@ impl App {
         let secrets = secrets(&config);
         let state = state_folder(&config);
         std::fs::create_dir_all(&state).with_context(|| format!("making {}", state.display()))?;
-        let Durable { replicas, sessions, limits, restraints, signals } =
+        let Durable { replicas, sessions, limits, restraints, widenings, signals } =
             Durable::open(&config, &secrets, &state)?;
         let (keys, bundles) = (Arc::new(IssuerKeys::default()), Arc::<Bundles>::default());
         put_keys(&keys, read_keys(&config, &secrets, &bundles)?);
@@ -107,8 +107,7 @@ impl App {
         let stored = |org: &String| Some((org.clone(), Arc::new(store.stored(org)?)));
         let known: Schemas = config.orgs.keys().filter_map(stored).collect();
         let (tell, strange) = mpsc::channel(16);
-        let widenings = Widenings::open(&state).context("opening proposals and break-glass grants")?;
-        let standing = Standing { sessions: Arc::clone(&sessions), keys, widenings: Arc::new(widenings) };
+        let standing = Standing { sessions: Arc::clone(&sessions), keys, widenings };
         let (timeouts, config) = (config.timeouts, Arc::new(config));
         let service = Service {
             live: Live::new(Snapshot::new(config, known, standing, Timestamp::now())),
@@ -380,6 +379,7 @@ struct Durable {
     sessions: Arc<Sessions>,
     limits: Limits,
     restraints: Arc<Restraints>,
+    widenings: Arc<Widenings>,
     /// The rules that put on more restraints.
     signals: Signals,
 }
@@ -389,11 +389,13 @@ impl Durable {
         let mut sessions = Sessions::open(state, Timestamp::now()).context("opening the sessions")?;
         let mut restraints =
             Restraints::open(state).context("opening what responders have put on integrations")?;
+        let mut widenings = Widenings::open(state).context("opening proposals and break-glass grants")?;
         let mut store = None;
         let replicas = Self::replicas(config, secrets, state)?;
         if let Some(replicas) = &replicas {
             sessions = sessions.shared(Arc::clone(replicas) as _);
             restraints = restraints.relayed(Arc::clone(replicas) as _);
+            widenings = widenings.shared(Arc::clone(replicas) as _);
             store = Some(Arc::clone(replicas) as _);
         }
         let limits = Limits::open(state, &config.identities, Clock::system(), store);
@@ -404,6 +406,7 @@ impl Durable {
             sessions: Arc::new(sessions),
             limits: limits.context("opening the state")?,
             restraints,
+            widenings: Arc::new(widenings),
             signals: signals.context("opening the histories of integrations")?,
         })
     }

@@ -29,7 +29,8 @@ pub struct Snapshot {
     pub identities: Identities,
     members: HashMap<IdentityName, Arc<Member>>,
     /// Integrations as they are until then, while break-glass grants hold.
-    widened: HashMap<IdentityName, (Timestamp, Arc<Member>)>,
+    /// With how often a grant had ended by then.
+    widened: (u64, HashMap<IdentityName, (Timestamp, Arc<Member>)>),
     schemas: Schemas,
     standing: Standing,
     today: Date,
@@ -123,6 +124,7 @@ impl Snapshot {
             let break_glass = glass.iter().map(|grant| grant.id.to_string()).collect();
             Some(Arc::new(Member { identity, org, bases, grants, problems, break_glass }))
         };
+        let ends = standing.widenings.ends();
         let mut glass: HashMap<IdentityName, Vec<Grant>> = HashMap::new();
         for grant in standing.widenings.grants(now) {
             glass.entry(grant.identity.clone()).or_default().push(grant);
@@ -138,7 +140,7 @@ impl Snapshot {
             .filter_map(|(name, identity)| Some((name.clone(), member(identity, &[])?)))
             .collect();
         let identities = Identities::new(&config, Arc::clone(&standing.sessions), Arc::clone(&standing.keys));
-        Self { identities, config, members, widened, schemas, standing, today }
+        Self { identities, config, members, widened: (ends, widened), schemas, standing, today }
     }
 
     /// The same configuration with another schema for an org.
@@ -164,7 +166,11 @@ impl Snapshot {
     /// An integration by name, as it is now: with break-glass grants while they hold.
     #[must_use]
     pub fn member_at(&self, name: &IdentityName, now: Timestamp) -> Option<&Arc<Member>> {
-        let widened = self.widened.get(name).filter(|(until, _)| now < *until);
+        let (ends, widened) = &self.widened;
+        let widenings = &self.standing.widenings;
+        let holds =
+            |until: &Timestamp| now < *until && widenings.are_confirmed() && widenings.ends() == *ends;
+        let widened = widened.get(name).filter(|(until, _)| holds(until));
         widened.map(|(_, member)| member).or_else(|| self.member(name))
     }
 

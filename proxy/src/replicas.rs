@@ -15,6 +15,7 @@ mod memory;
 mod sessions;
 mod shares;
 mod tokens;
+mod widenings;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -174,7 +175,7 @@ impl Replicas {
     async fn in_touch(&self, service: &Arc<Service>) -> Result<(), RedisError> {
         let (mut main, mut ear) = (self.link.dial().await?, self.link.dial().await?);
         let known = service.restraints.lines()?;
-        let lost = self.hello(&mut main).await?;
+        let lost = self.hello(&mut main, service).await?;
         let mut revoked = last(&mut main, REVOKED).await?;
         let began = Instant::now();
         self.catch_up(&mut main, service).await?;
@@ -192,6 +193,8 @@ impl Replicas {
                 if stream == key(&[RESTRAINTS]) {
                     let killed = self.heard_restraint(service, id, &line);
                     killed.into_iter().for_each(|killed| stop(service, killed));
+                } else if stream == self.widenings() {
+                    self.heard_widening(service, id, &line);
                 } else {
                     revoked = id;
                     warn_if(service.sessions().hear(&line));
@@ -199,7 +202,7 @@ impl Replicas {
             }
             self.set_heard(began);
             let known = service.restraints.lines()?;
-            if self.hello(&mut main).await? {
+            if self.hello(&mut main, service).await? {
                 self.tell_again(service, Some(known)).await?;
             }
             let settling = redis::cmd("EXISTS").arg(key(&[SETTLING])).to_owned();
@@ -217,13 +220,19 @@ impl Replicas {
     ) -> Result<Vec<(String, String, String)>, RedisError> {
         let mut read = redis::cmd("XREAD");
         read.arg("COUNT").arg(AT_ONCE).arg("BLOCK").arg(LISTENING).arg("STREAMS");
-        read.arg(key(&[RESTRAINTS])).arg(key(&[REVOKED])).arg(self.memory().restraints()).arg(revoked);
+        read.arg(key(&[RESTRAINTS])).arg(self.widenings()).arg(key(&[REVOKED]));
+        let (restraints, widenings) = self.memory().heard_last();
+        read.arg(restraints).arg(widenings).arg(revoked);
         let deadline = DEADLINE + Duration::from_millis(LISTENING);
         Ok(entries(&in_time(deadline, read.query_async::<Value>(ear)).await?))
     }
 
     /// Says that this replica is there; gives whether the store lost what was told to it.
-    async fn hello(&self, connection: &mut MultiplexedConnection) -> Result<bool, RedisError> {
+    async fn hello(
+        &self,
+        connection: &mut MultiplexedConnection,
+        service: &Arc<Service>,
+    ) -> Result<bool, RedisError> {
         let mut hello = HELLO.prepare_invoke();
         for name in [EPOCH, COUNT, SETTLING, REPLICAS] {
             hello.key(key(&[name]));
@@ -234,6 +243,10 @@ impl Replicas {
             in_time(DEADLINE, hello.invoke_async(connection)).await?;
         self.others.store(replicas.saturating_sub(1), Ordering::Relaxed);
         self.count.fetch_max(count, Ordering::Relaxed);
+        if self.epoch() != epoch {
+            // First, so that a crash in between leaves nothing to be confirmed wrongly.
+            Self::forget_widenings(service)?;
+        }
         let lost = self.memory().enter(&epoch)?;
         if lost {
             tracing::warn!(%epoch, "the store that the replicas share is empty, older than it was, or new to this replica: what is known here is told to it");
@@ -243,7 +256,7 @@ impl Replicas {
         Ok(lost)
     }
 
-    /// Takes up the restraints that were told while this replica did not hear.
+    /// Takes up the restraints and widenings that were told while this replica did not hear.
     async fn catch_up(
         &self,
         connection: &mut MultiplexedConnection,
@@ -252,17 +265,24 @@ impl Replicas {
         let mut killed = BTreeSet::new();
         loop {
             let mut read = redis::cmd("XREAD");
+            let (restraints, widenings) = self.memory().heard_last();
             read.arg("COUNT")
                 .arg(AT_ONCE)
                 .arg("STREAMS")
                 .arg(key(&[RESTRAINTS]))
-                .arg(self.memory().restraints());
+                .arg(self.widenings())
+                .arg(restraints)
+                .arg(widenings);
             let news = entries(&in_time(DEADLINE, read.query_async::<Value>(connection)).await?);
             if news.is_empty() {
                 break;
             }
-            for (_, id, line) in news {
-                killed.extend(self.heard_restraint(service, id, &line));
+            for (stream, id, line) in news {
+                if stream == key(&[RESTRAINTS]) {
+                    killed.extend(self.heard_restraint(service, id, &line));
+                } else {
+                    self.heard_widening(service, id, &line);
+                }
             }
         }
         // Who was let in again since is left alone.
@@ -296,14 +316,18 @@ impl Replicas {
     /// it held, every restraint that was in force here.
     async fn tell_again(&self, service: &Arc<Service>, lost: Option<Vec<String>>) -> Result<(), RedisError> {
         let failed = |_| broken("what is known here could not be told");
-        let untold = self.memory().take_untold()?;
-        for line in untold.iter().chain(lost.iter().flatten()) {
-            self.tell_restraint(line).await.map_err(failed)?;
+        let (untold, ends) = self.memory().untold();
+        for lines in [untold.as_slice(), lost.as_deref().unwrap_or_default()] {
+            self.tell_restraints(lines).await.map_err(failed)?;
         }
         if lost.is_some() {
             let noted = Credentials::noted(&service.live.load().config)?;
             self.miss_tokens(&noted).await.map_err(failed)?;
         }
+        for line in &ends {
+            self.tell_widening(line).await.map_err(failed)?;
+        }
+        self.memory().told((untold.len(), ends.len()))?;
         let known = service.sessions().told()?;
         for line in self.compare_sessions(known).await.map_err(failed)? {
             warn_if(service.sessions().hear(&line));
@@ -311,8 +335,15 @@ impl Replicas {
         Ok(())
     }
 
-    async fn tell_restraint(&self, line: &str) -> Result<(), OutOfReach> {
-        self.link.ask(redis::cmd("XADD").arg(key(&[RESTRAINTS])).arg("*").arg("line").arg(line)).await
+    async fn tell_restraints(&self, lines: &[String]) -> Result<(), OutOfReach> {
+        for lines in lines.chunks(TOLD_AT_ONCE) {
+            let mut all = redis::pipe();
+            for line in lines {
+                all.cmd("XADD").arg(key(&[RESTRAINTS])).arg("*").arg("line").arg(line).ignore();
+            }
+            self.link.all::<()>(&all).await?;
+        }
+        Ok(())
     }
 
     /// Waits for work that goes over the link.
@@ -360,10 +391,10 @@ impl Replicas {
 }
 
 impl Relay for Replicas {
-    fn tell(&self, line: &str) -> io::Result<()> {
-        let own = line.to_owned();
-        let told = self.wait(|replicas| async move { replicas.tell_restraint(&own).await });
-        told.or_else(|error| self.memory().keep_untold(line).and(Err(error)))
+    fn tell(&self, lines: &[String]) -> io::Result<()> {
+        let own = lines.to_vec();
+        let told = self.wait(|replicas| async move { replicas.tell_restraints(&own).await });
+        told.or_else(|error| self.memory().keep_untold(lines).and(Err(error)))
     }
 }
 
@@ -442,6 +473,8 @@ const REVOKED: &str = "revoked";
 const FIRST: &str = "0";
 /// Entries read in one go.
 const AT_ONCE: u32 = 500;
+/// Restraints told in one go.
+const TOLD_AT_ONCE: usize = 500;
 /// How long the last words of a process may take.
 const FINISHING: Duration = Duration::from_secs(3);
 /// Longer than any work that is waited for: a few commands.

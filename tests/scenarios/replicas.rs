@@ -6,6 +6,7 @@ mod decisions;
 mod rotation;
 mod store;
 mod tokens;
+mod widening;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

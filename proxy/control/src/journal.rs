@@ -41,11 +41,19 @@ impl Journal {
 
     /// Appends a line; it is on the disk when this returns.
     pub(crate) fn append(&self, event: &impl Serialize) -> io::Result<()> {
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
+        self.append_all(std::slice::from_ref(event))
+    }
+
+    /// Appends lines with one write; all are on the disk when this returns.
+    pub(crate) fn append_all(&self, events: &[impl Serialize]) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for event in events {
+            serde_json::to_writer(&mut lines, event)?;
+            lines.push(b'\n');
+        }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         self.lock.lock()?;
-        let written = open.append(&line);
+        let written = open.append(&lines);
         let unlocked = self.lock.unlock();
         written.and(unlocked)
     }
@@ -70,7 +78,7 @@ impl Journal {
 // === impl Open ===
 
 impl Open {
-    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut end = self.file.metadata()?.len();
         let mut rest = Vec::new();
         self.file.seek(SeekFrom::Start(self.read))?;
@@ -79,14 +87,14 @@ impl Open {
             end = self.read + whole(&rest);
             self.file.set_len(end)?;
         }
-        if let Err(error) = self.file.write_all(line).and_then(|()| self.file.sync_data()) {
+        if let Err(error) = self.file.write_all(lines).and_then(|()| self.file.sync_data()) {
             // Half a line must not become the start of the next.
             let _ = self.file.set_len(end);
             return Err(error);
         }
         if end == self.read {
             // Nobody else wrote in between, so that there is nothing to read back.
-            self.read += line.len() as u64;
+            self.read += lines.len() as u64;
         }
         Ok(())
     }

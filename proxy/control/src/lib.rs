@@ -27,4 +27,4 @@ pub use content::Content;
 pub use restraints::{Admitted, Effect, Quarantined, Relay, Restraint, Restraints};
 pub use running::{AuditQuery, Call, Heard, Refusals, Running, Stopped, Unrecorded};
 pub use staff::{Proof, Responder, Staff, StaffError, TokenHash};
-pub use widenings::{Grant, GrantText, Widenings};
+pub use widenings::{Grant, GrantText, SharedWidenings, Widenings};

@@ -36,11 +36,11 @@ pub struct Restraints {
 
 /// Tells other replicas what changed here.
 pub trait Relay: Send + Sync {
-    /// Tells a line of the journal to all replicas, this one included. Waits until the store that they share has it.
+    /// Tells lines of the journal to all replicas, this one included. Waits until the store that they share has them.
     ///
     /// # Errors
     /// The store is out of reach.
-    fn tell(&self, line: &str) -> io::Result<()>;
+    fn tell(&self, lines: &[String]) -> io::Result<()>;
 }
 
 /// By identity; an identity without any is not in it.
@@ -143,8 +143,10 @@ impl Restraints {
         lines.collect()
     }
 
-    fn tell(&self, event: &Event) -> io::Result<()> {
-        self.relay.as_ref().map_or(Ok(()), |relay| relay.tell(&event.line()?))
+    fn tell(&self, events: &[Event]) -> io::Result<()> {
+        let Some(relay) = &self.relay else { return Ok(()) };
+        let lines: io::Result<Vec<String>> = events.iter().map(Event::line).collect();
+        relay.tell(&lines?)
     }
 
     /// Lets a request of an identity in, unless it is quarantined. What is let in hears of a later [`Self::cut`].
@@ -213,18 +215,27 @@ impl Restraints {
     /// # Errors
     /// It holds here, but could not be written down: a restart would forget it, or other replicas do not know it yet.
     pub fn put_on(&self, restraint: Restraint) -> io::Result<bool> {
+        self.put_on_all(vec![restraint]).map(|changed| changed > 0)
+    }
+
+    /// Puts several on at once; gives how many changed anything.
+    ///
+    /// # Errors
+    /// As [`Self::put_on`].
+    pub fn put_on_all(&self, mut restraints: Vec<Restraint>) -> io::Result<usize> {
         let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let in_force = self.in_force.load_full();
-        if is_known(&in_force, &restraint) {
-            return Ok(false);
+        restraints.retain(|restraint| !is_known(&in_force, restraint));
+        if restraints.is_empty() {
+            return Ok(0);
         }
-        let event = Event::put_on(&restraint);
-        let next = fold(InForce::clone(&in_force), [Change::PutOn(restraint)]);
+        let events: Vec<Event> = restraints.iter().map(Event::put_on).collect();
+        let next = fold(InForce::clone(&in_force), restraints.into_iter().map(Change::PutOn));
         self.in_force.store(Arc::new(next));
-        let written = self.journal.append(&event);
+        let written = self.journal.append_all(&events);
         drop(changing);
-        let told = self.tell(&event);
-        written.and(told).map(|()| true)
+        let told = self.tell(&events);
+        written.and(told).map(|()| events.len())
     }
 
     /// Lifts every restraint on an identity; gives those that were lifted.
@@ -235,7 +246,7 @@ impl Restraints {
         let lifted = self.on(identity, now);
         let event = Event::lifted(identity, by, now);
         // First the others: what is lifted here must not stay in force there.
-        self.tell(&event)?;
+        self.tell(std::slice::from_ref(&event))?;
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         self.journal.append(&event)?;
         let in_force = self.in_force.load_full();

@@ -1,13 +1,15 @@
 //! What widens: proposals that wait for another person, and break-glass grants in force.
 //!
 //! Both end by themselves. The state folder keeps them, so that they outlive the process, and a process that hands over
-//! sees those of its successor.
+//! sees those of its successor. Several replicas have the same ones.
 
 mod journal;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,12 +20,19 @@ use ulid::Ulid;
 
 use crate::journal::Journal;
 use journal::Event;
+use shared::Claims;
+pub use shared::SharedWidenings;
 
 /// All of them. One for the life of the process.
 pub struct Widenings {
     journal: Journal,
     held: ArcSwap<Held>,
     changing: Mutex<()>,
+    /// How often a grant ended, by whatever.
+    ends: AtomicU64,
+    claims: Claims,
+    /// The other replicas, where there are any.
+    others: Option<Arc<dyn SharedWidenings>>,
 }
 
 /// Proposals, also those of the last hour that were closed, and grants in force.
@@ -104,7 +113,15 @@ impl Widenings {
         let journal = Journal::open(state, "widenings")?;
         let mut held = Held::default();
         held.fold(journal.news(Event::read)?);
-        Ok(Self { journal, held: ArcSwap::from_pointee(held), changing: Mutex::default() })
+        let (held, changing, claims) = (ArcSwap::from_pointee(held), Mutex::default(), Claims::default());
+        Ok(Self { journal, held, changing, ends: AtomicU64::new(0), claims, others: None })
+    }
+
+    /// How often a grant ended so far. What was made of [`Self::grants`], looked at after this, is void once it is another
+    /// number.
+    #[must_use]
+    pub fn ends(&self) -> u64 {
+        self.ends.load(Ordering::Acquire)
     }
 
     /// The grants in force, oldest first.
@@ -127,32 +144,29 @@ impl Widenings {
     /// Notes a proposal, unless the same is open already; gives the one that is open.
     ///
     /// # Errors
-    /// It could not be written down, and nothing is proposed.
+    /// It could not be written down, or told to other replicas, and nothing is proposed.
     pub(crate) fn propose(&self, proposal: Proposal) -> io::Result<Proposal> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |known: &Proposal| known.identity == proposal.identity && known.ask == proposal.ask;
         if let Some(known) = self.proposals(proposal.since).into_iter().find(same) {
             return Ok(known);
         }
-        self.write(Event::proposed(&proposal), [Change::Proposed(proposal.clone())])?;
+        self.write(&Event::proposed(&proposal), Change::Proposed(proposal.clone()))?;
         Ok(proposal)
     }
 
     /// Notes how a proposal ended.
     ///
     /// # Errors
-    /// It could not be written down, and the proposal stays as it was.
+    /// It could not be written down, or told to other replicas, and the proposal stays as it was.
     pub(crate) fn close(&self, id: Ulid, closed: Closed, now: Timestamp) -> io::Result<()> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.write(Event::closed(id, &closed, now), [Change::Closed(id, closed)])
+        self.write(&Event::closed(id, &closed, now), Change::Closed(id, closed))
     }
 
     /// Puts a grant on. Gives whether anything changed by it: the same of the same owner may be there already.
     ///
     /// # Errors
-    /// It could not be written down, and nothing is granted.
+    /// It could not be written down, or told to other replicas, and nothing is granted.
     pub(crate) fn put_on(&self, grant: Grant) -> io::Result<bool> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let covers = |known: &Grant| {
             known.id == grant.id
                 || known.identity == grant.identity
@@ -163,24 +177,30 @@ impl Widenings {
         if self.grants(grant.since).iter().any(covers) {
             return Ok(false);
         }
-        self.write(Event::granted(&grant), [Change::Granted(grant)])?;
+        self.write(&Event::granted(&grant), Change::Granted(grant))?;
         Ok(true)
     }
 
     /// Ends every grant on an identity; gives how many.
     ///
     /// # Errors
-    /// They are ended here, but that could not be written down: a restart would bring them back.
+    /// They are ended here, but that could not be written down, so that a restart would bring them back, or other
+    /// replicas do not know it yet.
     pub(crate) fn end(&self, identity: &IdentityName, by: &str, now: Timestamp) -> io::Result<usize> {
-        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let held = self.grants(now).iter().filter(|grant| grant.identity == *identity).count();
+        let event = Event::ended(identity, by, now);
+        let mut written = Ok(());
         if held > 0 {
             let mut next = Held::clone(&self.held.load());
             next.fold([Change::Ended(identity.clone())]);
-            self.held.store(Arc::new(next));
-            self.journal.append(&Event::ended(identity, by, now))?;
+            self.hold(next);
+            written = self.journal.append(&event);
         }
-        Ok(held)
+        drop(changing);
+        // Told whatever is known here: another replica may have granted something a moment ago.
+        let told = self.tell(&event, true);
+        written.and(told).map(|()| held)
     }
 
     /// Takes up what another process wrote and lets go of what has ended; gives whether the grants changed.
@@ -196,18 +216,35 @@ impl Widenings {
         next.grants.retain(|_, grant| grant.holds(now));
         let changed = next.grants != before.grants;
         if next != *before {
-            self.held.store(Arc::new(next));
+            self.hold(next);
         }
         Ok(changed)
     }
 
-    /// Writes an event down, then has it hold.
-    fn write(&self, event: Event, change: [Change; 1]) -> io::Result<()> {
-        self.journal.append(&event)?;
-        let mut next = Held::clone(&self.held.load());
-        next.fold(change);
-        self.held.store(Arc::new(next));
+    /// Tells an event to the other replicas, writes it down, then has it hold.
+    fn write(&self, event: &Event, change: Change) -> io::Result<()> {
+        // First the others, and not under the lock, which who hears of it takes.
+        self.tell(event, false)?;
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.held.load_full();
+        let mut next = Held::clone(&before);
+        next.fold([change]);
+        if next == *before {
+            return Ok(()); // heard already
+        }
+        self.journal.append(event)?;
+        self.hold(next);
         Ok(())
+    }
+
+    /// Has something hold instead of what did.
+    fn hold(&self, next: Held) {
+        let next = Arc::new(next);
+        let before = self.held.swap(Arc::clone(&next));
+        // After that: who sees the new number finds the new grants.
+        if before.grants.keys().any(|id| !next.grants.contains_key(id)) {
+            self.ends.fetch_add(1, Ordering::AcqRel);
+        }
     }
 }
 
@@ -218,13 +255,17 @@ enum Change {
     Closed(Ulid, Closed),
     Granted(Grant),
     Ended(IdentityName),
+    Forgotten,
 }
 
 impl Held {
     fn fold(&mut self, changes: impl IntoIterator<Item = Change>) {
         for change in changes {
             match change {
-                Change::Proposed(proposal) => drop(self.proposals.insert(proposal.id, proposal)),
+                // How it ended may be known already.
+                Change::Proposed(proposal) => {
+                    self.proposals.entry(proposal.id).or_insert(proposal);
+                }
                 Change::Closed(id, closed) => {
                     if let Some(proposal) = self.proposals.get_mut(&id) {
                         proposal.closed = Some(closed);
@@ -232,6 +273,7 @@ impl Held {
                 }
                 Change::Granted(grant) => drop(self.grants.insert(grant.id, grant)),
                 Change::Ended(identity) => self.grants.retain(|_, grant| grant.identity != identity),
+                Change::Forgotten => *self = Self::default(),
             }
         }
     }

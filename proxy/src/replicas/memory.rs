@@ -25,6 +25,12 @@ struct Kept {
     /// Restraints that could not be told yet.
     #[serde(default)]
     untold: Vec<String>,
+    /// The last widening of the epoch's stream that was heard.
+    #[serde(default)]
+    widenings: Option<String>,
+    /// Ends of break-glass grants that could not be told yet.
+    #[serde(default)]
+    untold_ends: Vec<String>,
 }
 
 impl Memory {
@@ -34,7 +40,8 @@ impl Memory {
             Ok(bytes) => serde_json::from_slice(&bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let name = Ulid::new().to_string();
-                Kept { name, epoch: String::new(), restraints: None, untold: Vec::new() }
+                let (epoch, untold, untold_ends) = (String::new(), Vec::new(), Vec::new());
+                Kept { name, epoch, restraints: None, untold, widenings: None, untold_ends }
             }
             Err(error) => return Err(error),
         };
@@ -51,9 +58,22 @@ impl Memory {
         &self.kept.epoch
     }
 
-    /// The last restraint that was heard, as XREAD takes it.
-    pub(super) fn restraints(&self) -> &str {
-        self.kept.restraints.as_deref().unwrap_or("0")
+    /// The last restraint and the last widening that were heard, as XREAD takes them.
+    pub(super) fn heard_last(&self) -> (String, String) {
+        let last = |heard: &Option<String>| heard.clone().unwrap_or_else(|| "0".to_owned());
+        (last(&self.kept.restraints), last(&self.kept.widenings))
+    }
+
+    /// Notes that a widening was heard.
+    pub(super) fn heard_widening(&mut self, id: String) -> io::Result<()> {
+        self.kept.widenings = Some(id);
+        self.write()
+    }
+
+    /// Keeps the end of a grant that could not be told.
+    pub(super) fn keep_untold_end(&mut self, line: &str) -> io::Result<()> {
+        self.kept.untold_ends.push(line.to_owned());
+        self.write()
     }
 
     /// Notes the epoch of the store; gives whether it is another one, whose restraints are heard from the first.
@@ -62,7 +82,7 @@ impl Memory {
             return Ok(false);
         }
         epoch.clone_into(&mut self.kept.epoch);
-        self.kept.restraints = None;
+        (self.kept.restraints, self.kept.widenings) = (None, None);
         self.write().map(|()| true)
     }
 
@@ -72,19 +92,25 @@ impl Memory {
         self.write()
     }
 
-    /// Keeps a restraint that could not be told.
-    pub(super) fn keep_untold(&mut self, line: &str) -> io::Result<()> {
-        self.kept.untold.push(line.to_owned());
+    /// Keeps restraints that could not be told.
+    pub(super) fn keep_untold(&mut self, lines: &[String]) -> io::Result<()> {
+        self.kept.untold.extend_from_slice(lines);
         self.write()
     }
 
-    /// What could not be told yet; it is told now.
-    pub(super) fn take_untold(&mut self) -> io::Result<Vec<String>> {
-        let untold = std::mem::take(&mut self.kept.untold);
-        if !untold.is_empty() {
-            self.write()?;
+    /// What could not be told yet: restraints, and ends of grants.
+    pub(super) fn untold(&self) -> (Vec<String>, Vec<String>) {
+        (self.kept.untold.clone(), self.kept.untold_ends.clone())
+    }
+
+    /// Notes that so many of them were told.
+    pub(super) fn told(&mut self, (restraints, ends): (usize, usize)) -> io::Result<()> {
+        if restraints + ends == 0 {
+            return Ok(());
         }
-        Ok(untold)
+        self.kept.untold.drain(..restraints.min(self.kept.untold.len()));
+        self.kept.untold_ends.drain(..ends.min(self.kept.untold_ends.len()));
+        self.write()
     }
 
     fn write(&self) -> io::Result<()> {

@@ -28,7 +28,8 @@ pub(crate) struct Standing {
 impl Standing {
     /// How every integration stands, by name.
     pub(crate) fn identities(&self, now: Timestamp) -> Vec<IdentityStatus> {
-        let grants = self.widenings.grants(now);
+        let confirmed = self.widenings.are_confirmed();
+        let grants = if confirmed { self.widenings.grants(now) } else { Vec::new() };
         let mut all = self.running.identities();
         for status in &mut all {
             if let Ok(name) = IdentityName::try_from(status.identity.as_str()) {

@@ -92,6 +92,7 @@ impl Api {
             None if approves => self.approve(&proposal, (who, now), &mut answer)?,
             None => {
                 let closed = Closed::Withdrawn(who.name.clone());
+                self.claim(&proposal, &closed)?;
                 let closed = self.widenings.close(proposal.id, closed, now);
                 closed.map_err(|error| unwritten("withdrawn", &error))?;
                 answer.changed = true;
@@ -129,6 +130,8 @@ impl Api {
                 "something was put on since it was proposed; look, and propose it anew",
             ));
         }
+        let closed = Closed::Approved(who.name.clone());
+        self.claim(proposal, &closed)?;
         let backing = Backing {
             id: proposal.id,
             by: proposal.by.clone(),
@@ -137,10 +140,21 @@ impl Api {
         };
         self.carry_out(&proposal.identity, &proposal.ask, (backing, now), answer)?;
         // Last, so that what a crash leaves undone can be approved again: to do it twice changes nothing.
-        if let Err(error) = self.widenings.close(proposal.id, Closed::Approved(who.name.clone()), now) {
+        if let Err(error) = self.widenings.close(proposal.id, closed, now) {
             answer.undone.push(format!("that it is approved cannot be written down: {error}"));
         }
         Ok(())
+    }
+
+    /// Of several people who settle a proposal at once, wherever they do it, the first one does.
+    fn claim(&self, proposal: &Proposal, closed: &Closed) -> Result<(), Refused> {
+        let first = self.widenings.claim(proposal.id, closed);
+        match first.map_err(|error| unwritten("settled", &error))? {
+            first if first == *closed => Ok(()),
+            Closed::Approved(by) | Closed::Withdrawn(by) => {
+                Err(Refused::conflict(&format!("{by} has settled it already")))
+            }
+        }
     }
 
     fn carry_out(
@@ -204,8 +218,10 @@ impl Api {
             Err(error) => {
                 answer.changed = true;
                 answer.done.push("ended the break-glass grants".to_owned());
-                let undone =
-                    format!("that they ended cannot be written down; a restart brings them back: {error}");
+                let undone = format!(
+                    "that they ended cannot be written down, or told to other replicas: after a restart, or there, \
+                     they may hold: {error}"
+                );
                 answer.undone.push(undone);
             }
         }

@@ -1,5 +1,7 @@
-//! What the journal of widenings holds: lines, each a proposal, its end, a grant, or the end of an identity's grants.
+//! What the journal of widenings holds: lines, each a proposal, its end, a grant, or the end of an identity's grants or
+//! of everything. Replicas tell one another the same lines.
 
+use std::io;
 use std::time::Duration;
 
 use forcefield_policy::names::IdentityName;
@@ -50,6 +52,16 @@ pub(super) enum Event {
         by: String,
         at: i64,
     },
+    /// Everything before is void.
+    Forgotten {},
+}
+
+/// Reads a line that another replica told.
+pub(super) fn read(line: &str) -> io::Result<(Event, Change)> {
+    let unreadable =
+        || io::Error::new(io::ErrorKind::InvalidData, "another replica told what is no line of a journal");
+    let event = serde_json::from_str(line).map_err(|_| unreadable())?;
+    Ok((event, Event::read(line.as_bytes()).ok_or_else(unreadable)?))
 }
 
 // === impl Event ===
@@ -91,6 +103,11 @@ impl Event {
         }
     }
 
+    /// The event as one line.
+    pub(super) fn line(&self) -> io::Result<String> {
+        Ok(serde_json::to_string(self)?)
+    }
+
     pub(super) fn ended(identity: &IdentityName, by: &str, at: Timestamp) -> Self {
         let identity = identity.as_str().to_owned();
         Self::Ended { identity, by: by.to_owned(), at: at.as_millisecond() }
@@ -129,6 +146,7 @@ impl Event {
                 })
             }
             Self::Ended { identity, .. } => Change::Ended(name(identity)?),
+            Self::Forgotten {} => Change::Forgotten,
         })
     }
 }
