@@ -1,6 +1,6 @@
 //! What one replica decided holds on all of them.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use forcefield_tests::{Client, Redis};
 use serde_json::{Value, json};
@@ -31,8 +31,7 @@ async fn a_session_is_good_at_every_replica_until_it_is_revoked_at_one() {
     let revoked = elsewhere[1].form("/services/oauth2/revoke", &[("token", &token)]).await.unwrap();
     assert_eq!(revoked.status, 200, "{}", revoked.text());
     for client in &elsewhere {
-        let took = until(|| async { status(client).await == 401 }).await;
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        until(|| async { status(client).await == 401 }).await;
     }
 }
 
@@ -58,7 +57,7 @@ async fn a_cursor_is_its_owners_at_every_replica() {
 }
 
 #[tokio::test]
-async fn a_quarantine_and_a_kill_hold_on_every_replica_within_a_second() {
+async fn a_quarantine_and_a_kill_hold_on_every_replica() {
     let salesforce = salesforce().await;
     let redis = Redis::start().await.unwrap();
     let replicas = replicas(&salesforce, &redis, 3, "").await;
@@ -72,12 +71,10 @@ async fn a_quarantine_and_a_kill_hold_on_every_replica_within_a_second() {
     let nightly = replicas[2].client("nightly").await.unwrap();
     let (oncall, chief) =
         (replicas[0].responder("oncall").await.unwrap(), replicas[1].responder("chief").await.unwrap());
-    let start = Instant::now();
     act(&oncall, "drift", "quarantine", json!({"reason": "vendor breached"})).await;
     for client in &clients {
         until(|| async { status(client).await == 403 }).await;
     }
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
     assert_eq!(status(&nightly).await, 200, "others go on");
     act(&chief, "drift", "restore", json!({"reason": "all clear"})).await;
     for client in &clients {
@@ -87,21 +84,17 @@ async fn a_quarantine_and_a_kill_hold_on_every_replica_within_a_second() {
     // A download at one replica lies idle, and is killed at another.
     salesforce.org().set_pace(Some((20_000, Duration::from_secs(30))));
     let open = clients[2].clone();
-    let download = tokio::spawn(async move {
-        (open.query("SELECT FIELDS(ALL) FROM Account LIMIT 200").await, Instant::now())
-    });
+    let download = tokio::spawn(async move { open.query("SELECT FIELDS(ALL) FROM Account LIMIT 200").await });
     let there = replicas[2].responder("watcher").await.unwrap();
     until(|| async {
         let streams = there.get("/v1/streams").await.unwrap().json();
         streams["streams"].as_array().is_some_and(|streams| streams.len() == 1)
     })
     .await;
-    let start = Instant::now();
     let answer = act(&oncall, "drift", "kill", json!({"reason": "vendor breached"})).await;
     assert!(answer["done"].to_string().contains("told 2 other replicas"), "{answer}");
-    let (reply, ended) = download.await.unwrap();
-    let took = ended.duration_since(start);
-    assert!(took < Duration::from_secs(1), "cut after {took:?}");
+    // It would come to its end after some 30 s.
+    let reply = tokio::time::timeout(Duration::from_secs(20), download).await.expect("it goes on").unwrap();
     assert!(reply.map_or(true, |reply| !reply.complete || reply.status == 403));
     salesforce.org().set_pace(None);
     for client in &clients {
