@@ -1,5 +1,5 @@
 //! What responders do: `status`, `streams`, `sessions`, `jobs`, `throttle`, `quarantine`, `kill`, `restore`, `break-glass`, `proposals`,
-//! `approve`, `withdraw`, `reload`, over the control API.
+//! `approve`, `withdraw`, `lockdown`, `reload`, over the control API.
 
 mod client;
 mod held;
@@ -48,6 +48,8 @@ pub enum Control {
     Approve(widen::Settle),
     /// Put a proposal aside.
     Withdraw(widen::Settle),
+    /// Quarantine every integration at once; each is let in again by `restore`.
+    Lockdown(Lockdown),
     /// Take up the configuration's files.
     Reload(Reload),
 }
@@ -103,6 +105,19 @@ pub struct Act {
     reach: Reach,
 }
 
+/// The arguments of `lockdown`.
+#[derive(Debug, Args)]
+pub struct Lockdown {
+    /// Why: for the record.
+    #[arg(long)]
+    reason: String,
+    /// For how long, as `2h`; until each is restored when left out.
+    #[arg(long = "for", value_name = "TIME")]
+    lasting: Option<String>,
+    #[command(flatten)]
+    reach: Reach,
+}
+
 /// The arguments of `reload`.
 #[derive(Debug, Args)]
 pub struct Reload {
@@ -147,6 +162,10 @@ pub(crate) fn run(command: &Control, terminal: &mut Terminal<'_>) -> Result<Exit
         }
         Control::Approve(args) => widen::settle("approve", args, terminal),
         Control::Withdraw(args) => widen::settle("withdraw", args, terminal),
+        Control::Lockdown(args) => {
+            let request = ActionRequest { lasting: args.lasting.clone(), ..reason(&args.reason) };
+            post(&args.reach, Role::Responder, ("/v1/lockdown", &request), terminal)
+        }
         Control::Reload(args) => {
             post(&args.reach, Role::Admin, ("/v1/reload", &reason(&args.reason)), terminal)
         }

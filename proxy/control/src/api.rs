@@ -6,6 +6,7 @@
 
 mod answer;
 mod held;
+mod narrow;
 mod order;
 mod query;
 mod signing;
@@ -35,7 +36,7 @@ use crate::console;
 use crate::content::Content;
 use crate::feed::{Feed, NoRoom};
 use crate::openapi;
-use crate::restraints::{Effect, Restraint, Restraints};
+use crate::restraints::{Restraint, Restraints};
 use crate::routes::{Entry, NoRoute, Route, find};
 use crate::running::{Call, Running};
 use crate::sessions::{Key, Session, Sessions};
@@ -235,6 +236,9 @@ impl Api {
             (None, _) if entry.route == Route::Events => self.events(caller),
             (None, target) => self.look(entry, target.as_ref(), parts).await,
             (Some(request), Some(target)) => self.act(entry, target, request, (who, call.decision)).await,
+            (Some(request), None) if entry.route == Route::Lockdown => {
+                self.lockdown(&request, (who, call.decision))
+            }
             (Some(request), None) => self.reload(&request, call.decision).await,
         }
     }
@@ -291,6 +295,7 @@ impl Api {
             | Route::Approve
             | Route::Withdraw
             | Route::RevokeSession
+            | Route::Lockdown
             | Route::Reload
             | Route::Events => {
                 return Err(Refused::no_route(NoRoute::Method("POST")));
@@ -354,31 +359,6 @@ impl Api {
         }
         answer.restraints = order::statuses(&self.restraints.on(&target, now));
         Ok(Reply::Acted(Box::new(answer)))
-    }
-
-    async fn restrain(&self, restraint: Restraint, who: &Responder, answer: &mut ActionAnswer) {
-        let (target, effect, now) = (restraint.identity.clone(), restraint.effect, restraint.since);
-        match self.restraints.put_on(restraint) {
-            Ok(changed) => {
-                answer.changed = changed;
-                let what = if changed { "it holds from now on" } else { "it held already" };
-                answer.done.push(what.to_owned());
-            }
-            Err(error) => {
-                answer.changed = true;
-                answer.done.push("it holds from now on".to_owned());
-                answer.undone.push(format!("it does not hold everywhere, or not after a restart: {error}"));
-            }
-        }
-        if matches!(effect, Effect::Throttle { .. }) {
-            self.running.throttles_changed();
-        }
-        if effect == Effect::Kill {
-            let stopped = self.running.stop(&target).await;
-            answer.done.extend(stopped.done);
-            answer.undone.extend(stopped.undone);
-            self.end_grants(&target, (who, now), answer);
-        }
     }
 
     async fn reload(&self, request: &ActionRequest, decision: Ulid) -> Result<Reply, Refused> {

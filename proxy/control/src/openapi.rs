@@ -61,7 +61,7 @@ fn operation(entry: &Entry) -> Value {
         let schema = match entry.route {
             Route::Act(Action::Throttle) => "Throttle",
             Route::Act(Action::BreakGlass) => "BreakGlass",
-            Route::Act(Action::Quarantine | Action::Kill) => "Action",
+            Route::Act(Action::Quarantine | Action::Kill) | Route::Lockdown => "Action",
             _ => "Reason",
         };
         let content = json!({ "application/json": { "schema": reference(schema) } });

@@ -34,6 +34,7 @@ pub(crate) enum Route {
     Proposals,
     Approve,
     Withdraw,
+    Lockdown,
     Reload,
     Audit,
     PublicKey,
@@ -60,7 +61,7 @@ pub(crate) enum NoRoute {
     Method(&'static str),
 }
 
-pub(crate) static ROUTES: [Entry; 23] = [
+pub(crate) static ROUTES: [Entry; 24] = [
     entry(Route::Status, "/v1/status", Role::Viewer, ("status", "How every integration stands.", "Status")),
     entry(
         Route::Identity,
@@ -166,6 +167,12 @@ pub(crate) static ROUTES: [Entry; 23] = [
         ("withdraw", "Put a proposal aside.", "ActionAnswer"),
     ),
     entry(
+        Route::Lockdown,
+        "/v1/lockdown",
+        Role::Responder,
+        ("lockdown", "Quarantine every integration.", "ActionAnswer"),
+    ),
+    entry(
         Route::Reload,
         "/v1/reload",
         Role::Admin,
@@ -201,9 +208,12 @@ const fn entry(
     (name, summary, answer): (&'static str, &'static str, &'static str),
 ) -> Entry {
     let method = match route {
-        Route::Act(_) | Route::Approve | Route::Withdraw | Route::RevokeSession | Route::Reload => {
-            Method::POST
-        }
+        Route::Act(_)
+        | Route::Approve
+        | Route::Withdraw
+        | Route::RevokeSession
+        | Route::Lockdown
+        | Route::Reload => Method::POST,
         Route::Status
         | Route::Identity
         | Route::Day
