@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "a scenario stops at an answer that it does not know")]
 
 mod decisions;
+mod deletions;
 mod kill;
 mod rotation;
 mod store;

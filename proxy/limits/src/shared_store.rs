@@ -41,7 +41,8 @@ pub trait SharedStore: Send + Sync {
     /// The store is out of reach.
     async fn entries(&self, identity: &IdentityName, kind: u8) -> Result<Vec<(String, String)>, OutOfReach>;
 
-    /// The kinds, ids and entries that are to be deleted at the org at a moment, in seconds since 1970, or before.
+    /// Kinds, ids and entries that are to be deleted at the org at a moment, in seconds since 1970, or before. They are
+    /// this replica's to delete: for a while no other is told of them.
     ///
     /// # Errors
     /// The store is out of reach.

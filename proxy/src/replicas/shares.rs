@@ -81,11 +81,15 @@ impl SharedStore for Replicas {
     }
 
     async fn due(&self, moment: u64) -> Result<Vec<(u8, String, String)>, OutOfReach> {
-        let mut ask = redis::pipe();
         let over = moment.saturating_sub(OVERDUE.as_secs());
-        ask.cmd("ZREMRANGEBYSCORE").arg(key(&[DEFERRED])).arg("-inf").arg(over).ignore();
-        ask.cmd("ZRANGEBYSCORE").arg(key(&[DEFERRED])).arg("-inf").arg(moment);
-        let (marks,): (Vec<String>,) = self.link.all(&ask).await?;
+        let arguments = [
+            moment.to_string(),
+            over.to_string(),
+            CLAIMED.to_string(),
+            key(&["deleting", ""]),
+            CLAIM.as_secs().to_string(),
+        ];
+        let marks: Vec<String> = self.link.run(&DUE, &[key(&[DEFERRED])], &arguments).await?;
         let named = |mark: &String| {
             let (kind, id) = mark.split_once(':')?;
             Some((kind.parse::<u8>().ok()?, id.to_owned()))
@@ -129,7 +133,12 @@ fn owned(identity: &str, kind: u8) -> String {
 
 static SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("settle.lua")));
 static REPLACE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("replace.lua")));
+static DUE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("due.lua")));
 const DEFERRED: &str = "deferred";
+/// Jobs that one replica deletes in a round, and how long no other takes them on: longer than a round, and the time until
+/// what failed is tried again.
+const CLAIMED: u32 = 50;
+const CLAIM: Duration = Duration::from_secs(120);
 /// How long a deletion at the org may be overdue before it is given up.
 const OVERDUE: Duration = Duration::from_secs(3 * 24 * 3600);
 /// Keys asked for in one command.
