@@ -119,8 +119,7 @@ fn settle_format(head: &Head<'_>, request: &mut Request) {
     let says =
         |word: &str| kind.split(|byte| !byte.is_ascii_alphanumeric()).any(|part| part == word.as_bytes());
     let format = if says("json") { "application/json" } else { "application/xml" };
-    request.draft.headers.retain(|(name, _)| **name != *"content-type");
-    request.draft.headers.push(("content-type".into(), format.into()));
+    set(&mut request.draft.headers, "content-type", format);
 }
 
 /// Asks for JSON where rows are counted or cut out of JSON, whatever else the client would have taken.
@@ -132,11 +131,18 @@ fn settle_accept(request: &mut Request) {
         Rows::None | Rows::One | Rows::Known(_) | Rows::Csv | Rows::Bulk | Rows::XmlRecords => false,
     };
     if rows || request.answer.cut != Cut::Nothing {
-        request.draft.headers.retain(|(name, _)| **name != *"accept");
-        request.draft.headers.push(("accept".into(), "application/json".into()));
+        set(&mut request.draft.headers, "accept", "application/json");
     }
     if matches!(request.draft.body, Body::Empty) {
         request.draft.headers.retain(|(name, _)| **name != *"content-type");
+    }
+}
+
+/// Writes a header in place of what the client sent.
+fn set(headers: &mut headers::Sent, name: &str, value: &str) {
+    match headers.iter_mut().find(|(known, _)| **known == *name) {
+        Some((_, old)) => *old = value.into(),
+        None => headers.push((name.into(), value.into())),
     }
 }
 

@@ -13,7 +13,7 @@ pub use pattern::{InvalidPattern, Pattern};
 
 use crate::decision::side_door;
 use crate::names::{ApiVersions, IdentityName};
-use crate::request::{Named, Opaque, Verb};
+use crate::request::{Fields, Named, Opaque, Verb};
 use crate::schema::{ObjectId, Schema};
 use crate::soql::ResolvedCondition;
 
@@ -136,6 +136,19 @@ impl Grant {
             }
             Verb::Describe => true,
         }
+    }
+
+    /// Whether the verb is granted on these fields.
+    #[inline]
+    #[must_use]
+    pub fn covers(&self, verb: Verb, fields: Fields) -> bool {
+        let granted = self.fields(verb);
+        let all = match fields {
+            Fields::None => true,
+            Fields::One(field) => granted.is_none_or(|granted| granted.contains(field)),
+            Fields::Every => granted.is_none_or(FieldSet::covers_every),
+        };
+        all && self.allows(verb)
     }
 
     /// The condition on the rows that may be read.

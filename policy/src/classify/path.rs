@@ -82,6 +82,10 @@ impl<'a> Segment<'a> {
         if references == References::Kept && is_reference(raw) {
             return Ok(Self { text: Cow::Borrowed(raw), kind: SegmentKind::Reference });
         }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !raw.is_empty() && raw.bytes().all(plain) {
+            return Ok(Self { text: Cow::Borrowed(raw), kind: SegmentKind::Name });
+        }
         if !raw.bytes().all(may_stand) {
             return Err(malformed("a segment holds a character that must be percent-encoded"));
         }
@@ -146,15 +150,25 @@ pub(crate) fn percent_decode(raw: &str, plus: Plus) -> Option<Cow<'_, str>> {
     if !raw.bytes().any(changes) {
         return Some(Cow::Borrowed(raw));
     }
+    let (space, raw) = (if plus == Plus::IsSpace { b' ' } else { b'+' }, raw.as_bytes());
     let mut decoded = vec![0; raw.len()];
-    let (mut bytes, mut length) = (raw.bytes(), 0);
-    for slot in &mut decoded {
-        let Some(byte) = bytes.next() else { break };
-        *slot = match byte {
-            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
-            b'+' if plus == Plus::IsSpace => b' ',
-            other => other,
+    let (mut at, mut length) = (0, 0);
+    while let Some(byte) = raw.get(at) {
+        at += 1;
+        let meant = match byte {
+            b'%' => {
+                let [high, low] = *raw.get(at..)?.first_chunk()?;
+                at += 2;
+                let (high, low) = (hex(high), hex(low));
+                if high | low > 0xf {
+                    return None;
+                }
+                high << 4 | low
+            }
+            b'+' => space,
+            other => *other,
         };
+        *decoded.get_mut(length)? = meant;
         length += 1;
     }
     decoded.truncate(length);
@@ -168,14 +182,22 @@ pub(crate) fn is_reference(text: &str) -> bool {
     inner.is_some_and(|inner| !inner.is_empty() && inner.bytes().all(allowed))
 }
 
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+/// What a hexadecimal digit stands for; 255 for what is none.
+fn hex(digit: u8) -> u8 {
+    HEX.get(usize::from(digit)).copied().unwrap_or(u8::MAX)
 }
+
+#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which reports an index out of range")]
+static HEX: [u8; 256] = {
+    let mut table = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    table
+};
 
 /// The characters of RFC 3986 that may stand in a segment unescaped, without `;`, and `%`.
 fn may_stand(byte: u8) -> bool {

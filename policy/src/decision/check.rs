@@ -16,27 +16,26 @@ pub(super) fn plain(grants: &Grants, access: Access) -> Result<(), Reason> {
 
 /// Checks an access whose rows a condition narrows elsewhere, and gives the grant.
 pub(super) fn covered(grants: &Grants, access: Access) -> Result<&Grant, Reason> {
-    let object = || name(grants, access.object);
-    let Some(grant) = grants.on(access.object) else {
-        let field = match access.fields {
-            Fields::One(field) => Some(grants.schema().object(access.object).field(field).name().to_owned()),
-            Fields::None | Fields::Every => None,
-        };
-        return Err(Reason::NoGrant(access.verb, object(), field));
-    };
-    if !grant.allows(access.verb) {
-        return Err(Reason::Verb(access.verb, object()));
+    let grant = grants.on(access.object);
+    match grant.filter(|grant| grant.covers(access.verb, access.fields)) {
+        Some(grant) => Ok(grant),
+        None => Err(uncovered(grants, access, grant)),
     }
-    let Some(fields) = grant.fields(access.verb) else { return Ok(grant) };
-    match access.fields {
-        Fields::None => Ok(grant),
-        Fields::One(field) if fields.contains(field) => Ok(grant),
-        Fields::One(field) => {
-            let field = grants.schema().object(access.object).field(field).name();
-            Err(Reason::Field(access.verb, object(), field.to_owned()))
-        }
-        Fields::Every if fields.covers_every() => Ok(grant),
-        Fields::Every => Err(Reason::EveryField(access.verb, object())),
+}
+
+/// Why an access is not covered.
+fn uncovered(grants: &Grants, access: Access, grant: Option<&Grant>) -> Reason {
+    let object = grants.schema().object(access.object);
+    let (verb, name) = (access.verb, object.name().to_owned());
+    let field = match access.fields {
+        Fields::One(field) => Some(object.field(field).name().to_owned()),
+        Fields::None | Fields::Every => None,
+    };
+    match (grant, field) {
+        (None, field) => Reason::NoGrant(verb, name, field),
+        (Some(grant), _) if !grant.allows(verb) => Reason::Verb(verb, name),
+        (Some(_), Some(field)) => Reason::Field(verb, name, field),
+        (Some(_), None) => Reason::EveryField(verb, name),
     }
 }
 

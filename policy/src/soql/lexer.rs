@@ -8,12 +8,10 @@ mod literal;
 
 use super::keyword::Keyword;
 
-/// A piece of the query's text, in bytes.
+/// A piece of the query's text, in bytes: where it starts, and above that where it ends. One number, for the processor
+/// has to wait where two are read as one right after they were written one by one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-}
+pub(crate) struct Span(u64);
 
 /// Names joined by dots, or one name.
 #[derive(Clone, Copy)]
@@ -105,15 +103,27 @@ pub(crate) struct Lexer<'a> {
 // === impl Span ===
 
 impl Span {
+    pub(crate) fn new(start: u32, end: u32) -> Self {
+        Self(u64::from(start) | u64::from(end) << 32)
+    }
+
+    pub(crate) fn start(self) -> u32 {
+        self.0 as u32
+    }
+
+    pub(crate) fn end(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
     pub(crate) fn of(self, text: &str) -> &str {
-        text.get(self.start as usize..self.end as usize).unwrap_or("")
+        text.get(self.start() as usize..self.end() as usize).unwrap_or("")
     }
 }
 
 /// `<3..7>`: [`super::ast::shape`] puts the text in its place.
 impl std::fmt::Debug for Span {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "<{}..{}>", self.start, self.end)
+        write!(f, "<{}..{}>", self.start(), self.end())
     }
 }
 
@@ -127,19 +137,19 @@ impl Path {
 
     /// The first name, and the path after it.
     pub(crate) fn split(self, text: &str) -> (Span, Option<Self>) {
-        let first = Span { start: self.span.start, end: self.first_end };
-        if self.first_end == self.span.end {
+        let first = Span::new(self.span.start(), self.first_end);
+        if self.is_name() {
             return (first, None);
         }
-        let span = Span { start: self.first_end + 1, end: self.span.end };
+        let span = Span::new(self.first_end + 1, self.span.end());
         let dot = span.of(text).bytes().position(|byte| byte == b'.');
-        let first_end = dot.map_or(span.end, |dot| span.start + dot as u32);
+        let first_end = dot.map_or(span.end(), |dot| span.start() + dot as u32);
         (first, Some(Self { span, first_end }))
     }
 
     /// Whether it is one name.
     pub(crate) fn is_name(self) -> bool {
-        self.first_end == self.span.end
+        self.first_end == self.span.end()
     }
 }
 
@@ -168,7 +178,7 @@ impl<'a> Lexer<'a> {
 
     /// The next token: [`Kind::End`] again and again after the last, [`Kind::Bad`] once something was no token.
     pub(crate) fn next(&mut self) -> Token {
-        let mut token = Token { kind: Kind::End, span: Span { start: 0, end: 0 }, first_end: 0 };
+        let mut token = Token { kind: Kind::End, span: Span::new(0, 0), first_end: 0 };
         self.advance(&mut token);
         token
     }
@@ -227,7 +237,7 @@ impl<'a> Lexer<'a> {
 
     fn span(&self, start: usize) -> Span {
         // INVARIANT: the text is at most 400,000 bytes long (`super::check_length`).
-        Span { start: start as u32, end: self.at as u32 }
+        Span::new(start as u32, self.at as u32)
     }
 
     /// Stops reading for good, here: no token follows. The first reason stands.

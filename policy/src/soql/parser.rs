@@ -43,9 +43,11 @@ impl<'a> Parser<'a> {
         Self { text, lexer, next, depth: 0, scopes: 0, subqueries: 0, semi_joins }
     }
 
-    /// The next token, taken.
-    pub(crate) fn take(&mut self) -> Token {
-        let taken = self.next;
+    /// Takes the next token, and gives where it stands. Its kind is not copied: all of it would be read as one, right
+    /// after it was written one by one, for which the processor has to wait.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Path {
+        let taken = self.next.path();
         self.lexer.advance(&mut self.next);
         taken
     }
@@ -113,7 +115,7 @@ impl<'a> Parser<'a> {
 
     /// Stops at a token that was met before.
     pub(crate) fn fault_at<T>(&mut self, span: Span, expected: &'static str) -> Parse<T> {
-        self.lexer.stop_at(span.start, expected)
+        self.lexer.stop_at(span.start(), expected)
     }
 
     /// Stops at the next token.
@@ -173,8 +175,8 @@ impl<'a> Parser<'a> {
     /// A name, or names joined by dots.
     pub(crate) fn path(&mut self, expected: &'static str) -> Parse<Path> {
         match self.next.kind {
-            Kind::Word | Kind::Path => Some(self.take().path()),
-            Kind::Key(keyword) if keyword.may_be_name() => Some(self.take().path()),
+            Kind::Word | Kind::Path => Some(self.take()),
+            Kind::Key(keyword) if keyword.may_be_name() => Some(self.take()),
             _ => self.fault(expected),
         }
     }

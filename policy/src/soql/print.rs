@@ -115,6 +115,7 @@ impl<'a> Printer<'a> {
         self.edits.iter().find(|edit| edit.scope == scope)
     }
 
+    #[inline]
     pub(crate) fn write(&mut self, text: &str) {
         self.out.push_str(text);
     }
@@ -124,7 +125,9 @@ impl<'a> Printer<'a> {
     }
 
     pub(crate) fn path(&mut self, path: Path) {
-        self.out.push_str(self.prefix);
+        if !self.prefix.is_empty() {
+            self.write(self.prefix);
+        }
         self.span(path.span);
     }
 

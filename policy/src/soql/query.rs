@@ -13,7 +13,7 @@ use super::unreadable::{Unreadable, check_length};
 /// literals are, wherever spaces stood.
 pub struct Query {
     text: Box<str>,
-    root: Select,
+    root: Box<Select>,
 }
 
 /// Reads a query.

@@ -157,7 +157,7 @@ impl Parser<'_> {
             return Some(None);
         }
         let adjacent =
-            matches!(self.next.kind, Kind::Integer | Kind::Number) && self.next.span.start == word.end;
+            matches!(self.next.kind, Kind::Integer | Kind::Number) && self.next.span.start() == word.end();
         if !adjacent {
             return Some(Some(word).filter(|_| !digits.is_empty()));
         }
@@ -165,7 +165,7 @@ impl Parser<'_> {
             return self.fault("a space or a sign after the literal");
         }
         let number = self.take().span;
-        Some(Some(Span { start: word.start, end: number.end }))
+        Some(Some(Span::new(word.start(), number.end())))
     }
 }
 

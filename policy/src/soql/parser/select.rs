@@ -1,5 +1,7 @@
 //! Queries and child subqueries: what is asked for, and from where.
 
+use std::iter;
+
 use super::{Parse, Parser, USUAL_ITEMS};
 use crate::soql::ast::{Expression, FieldsFunction, Item, Select, Source, TypeOf, Using, When};
 use crate::soql::keyword::Keyword;
@@ -13,9 +15,9 @@ enum Place {
 }
 
 impl Parser<'_> {
-    /// A whole query.
-    pub(crate) fn query(&mut self) -> Parse<Select> {
-        let select = self.select(Place::Outermost)?;
+    /// A whole query. Boxed, for it is handed on from step to step.
+    pub(crate) fn query(&mut self) -> Parse<Box<Select>> {
+        let select = Box::new(self.select(Place::Outermost)?);
         self.end()?;
         Some(select)
     }
@@ -23,7 +25,7 @@ impl Parser<'_> {
     /// `SELECT`, which Salesforce's own parser wants followed by a space.
     pub(super) fn select_word(&mut self) -> Parse<()> {
         let select = self.expect(Kind::Key(Keyword::Select), "SELECT")?;
-        if self.next.span.start == select.end { self.fault("a space after SELECT") } else { Some(()) }
+        if self.next.span.start() == select.end() { self.fault("a space after SELECT") } else { Some(()) }
     }
 
     fn select(&mut self, place: Place) -> Parse<Select> {
@@ -72,7 +74,8 @@ impl Parser<'_> {
                 let path = self.path("a field")?;
                 if !self.at(Kind::Open) {
                     let alias = self.alias()?;
-                    items.push(Item::Expression(Expression::Path(path), alias));
+                    // Unlike `push`, this writes the item where it stays, once there is room for it.
+                    items.extend(iter::once_with(|| Item::Expression(Expression::Path(path), alias)));
                     return Some(());
                 }
                 self.made_of(path, place)?
