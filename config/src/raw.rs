@@ -27,7 +27,7 @@ record! {
         listen: Listen,
         /// Further certificates of `listen.proxy`, chosen by the name that the client asks for (SNI).
         certificates: Vec<NamedCertificate>,
-        /// The Vault or OpenBao that `vault:` references are read from.
+        /// The Vault or OpenBao that `vault:` references are read from. Changes are taken up at the next start.
         vault: Option<Placed<Vault>>,
         /// Where state is kept; `{ path: state/ }` when absent.
         state: Option<Placed<State>>,

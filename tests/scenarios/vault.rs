@@ -1,5 +1,7 @@
 //! Secrets in Vault: read over TLS after a login, followed when they change, and not missed while it is away.
 
+mod real;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
