@@ -25,6 +25,7 @@ mod soap;
 #[cfg(test)]
 mod spec;
 mod streaming;
+mod told;
 mod ui;
 mod unclear;
 mod xml;
@@ -35,6 +36,7 @@ use crate::request::{Body, Cut, Head, Request, Rows};
 use crate::schema::Schema;
 pub use doors::{Decided, DoorEntry, documentation, entries};
 pub(crate) use graphql::GraphQlValue;
+pub use told::{ToldJob, told_batches};
 pub use unclear::{Place, Unclear, UnclearKind};
 
 /// How much of a request's body the classifier has to see.

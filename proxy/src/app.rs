@@ -38,7 +38,7 @@ use crate::process::{AtEnd, Background, Ending, Listening, Process};
 use crate::replicas::Replicas;
 use crate::rooms::Rooms;
 use crate::schemas::SchemaStore;
-use crate::service::Service;
+use crate::service::{LookUps, Service};
 use crate::signals::Signals;
 use crate::telemetry::health::Problem;
 use crate::telemetry::otlp::{Exporter, Outlet};
@@ -122,6 +122,7 @@ impl App {
             restraints,
             replicas,
             presences: Arc::default(),
+            look_ups: LookUps::default(),
             throttling: Mutex::default(),
         };
         service.follow_throttles();

@@ -1,6 +1,7 @@
 //! The request walk: everything that a request may cause, in order.
 
 mod aborting;
+mod adopting;
 mod destination;
 mod evidence;
 mod handles;
@@ -46,6 +47,7 @@ use crate::reply::{Form, Refusal, Rewriter, is_text, passes};
 use crate::rooms::Rooms;
 use crate::telemetry::{observed, timing::Step};
 use crate::upstream::{Upstream, UpstreamBody};
+pub use adopting::LookUps;
 use arc_swap::ArcSwap;
 use destination::Export;
 pub(crate) use destination::Watch;
@@ -75,6 +77,8 @@ pub struct Service {
     pub replicas: Option<Arc<Replicas>>,
     /// The exchanges under way.
     pub presences: Arc<Presences>,
+    /// Jobs that nobody owned here and that the org was asked about.
+    pub look_ups: LookUps,
     /// Held while limits are made to follow throttles.
     pub throttling: Mutex<()>,
     /// How many logins are checked at one time.

@@ -6,6 +6,7 @@
     reason = "a scenario stops at an answer that it does not know"
 )]
 
+mod adoption;
 mod budgets;
 mod crash;
 mod exports;

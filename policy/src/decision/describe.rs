@@ -1,5 +1,5 @@
-//! The requests that Forcefield makes for itself: what the org's objects are, and the end of jobs that their owners
-//! have deleted. No record data comes back.
+//! The requests that Forcefield makes for itself: what the org's objects are, what jobs it has, and the end of jobs
+//! that their owners have deleted. No record data comes back.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -38,6 +38,30 @@ impl Permit {
     #[must_use]
     pub fn job_status(version: ApiVersion, kind: HandleKind, id: &str) -> Option<Self> {
         Self::own_job(version, Method::Get, kind, id)
+    }
+
+    /// What the org says of a Bulk 1.0 job; `None` when it cannot be named.
+    #[must_use]
+    pub fn classic_job(version: ApiVersion, id: &str) -> Option<Self> {
+        Self::own_classic(version, id, "")
+    }
+
+    /// The list of the batches of a Bulk 1.0 job.
+    #[must_use]
+    pub fn classic_batches(version: ApiVersion, id: &str) -> Option<Self> {
+        Self::own_classic(version, id, "/batch")
+    }
+
+    /// What was sent as a batch of a Bulk 1.0 job: for one that queries, the text of its query.
+    #[must_use]
+    pub fn classic_query(version: ApiVersion, id: &str, batch: &RecordId) -> Option<Self> {
+        Self::own_classic(version, id, &format!("/batch/{}/request", batch.as_str()))
+    }
+
+    fn own_classic(version: ApiVersion, id: &str, rest: &str) -> Option<Self> {
+        let target = format!("/services/async/{version}/job/{}{rest}", RecordId::parse(id)?.as_str());
+        let permit = Self::own(Api::Bulk1, version, Method::Get, target, PermitBody::Empty);
+        Some(Self { operations: Operation::Job.into(), ..permit })
     }
 
     /// The deletion of a Bulk 2.0 job, whose owner deleted it a while ago; `None` for a handle that is none.

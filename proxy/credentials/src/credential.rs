@@ -101,6 +101,11 @@ impl Credential {
         }
     }
 
+    /// The token in use, if one is valid.
+    pub(crate) fn current(&self) -> Option<Arc<AccessToken>> {
+        self.valid(Instant::now())
+    }
+
     /// A newer token than the one that the org refused.
     pub(crate) async fn renew(
         self: &Arc<Self>,
@@ -318,6 +323,7 @@ impl Minting {
             Some(_) | None => (RENEWED_AFTER, LIFETIME),
         };
         AccessToken {
+            user: minted.user().unwrap_or_default().into(),
             text: minted.access_token,
             generation: MINTS.fetch_add(1, Ordering::Relaxed),
             renew_at: now + renew_in,

@@ -140,6 +140,12 @@ impl Credentials {
         self.of(identity)?.token().await
     }
 
+    /// The token of an identity that is in use, if there is one; none is minted.
+    #[must_use]
+    pub fn current(&self, identity: &IdentityName) -> Option<Arc<AccessToken>> {
+        self.by_identity.get(identity)?.current()
+    }
+
     /// A newer token than `refused`, to which the org answered 401. However many come with the same one, one mint is
     /// made; nobody gets `refused` again.
     ///

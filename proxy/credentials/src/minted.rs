@@ -87,9 +87,8 @@ impl Minted {
         if host_of(&self.instance_url).is_none_or(|host| !host.eq_ignore_ascii_case(&org.url.host)) {
             return Err(Problem::OtherHost);
         }
-        let mut id = self.id.rsplit('/');
-        let (user, of) = (id.next().and_then(first_fifteen), id.next().and_then(first_fifteen));
-        if user.is_none() || of.is_none_or(|of| of != org.id) {
+        let of = self.id.rsplit('/').nth(1).and_then(first_fifteen);
+        if self.user().is_none() || of.is_none_or(|of| of != org.id) {
             return Err(Problem::OtherOrg);
         }
         let opaque = !self.access_token.starts_with("eyJ");
@@ -100,6 +99,11 @@ impl Minted {
             return Err(Problem::TooWide);
         }
         Ok(())
+    }
+
+    /// The user that the token acts as: the 15 characters of its id.
+    pub(crate) fn user(&self) -> Option<&str> {
+        self.id.rsplit('/').next().and_then(first_fifteen)
     }
 
     /// The scopes beyond `api` that open more than integrations need.

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 pub struct AccessToken {
     /// Visible ASCII without `<`, `>`, `&` and quotes, so that it can stand in a header and in XML.
     pub(crate) text: Zeroizing<String>,
+    /// The user that it acts as: the 15 characters of its id.
+    pub(crate) user: Box<str>,
     /// Which mint of this process it came from: a later one has a higher number.
     pub(crate) generation: u64,
     /// From when on a newer one is sought.
@@ -69,6 +71,12 @@ impl AccessToken {
     #[must_use]
     pub fn blotter(self: &Arc<Self>) -> Blotter {
         Blotter { token: Arc::clone(self), held: BytesMut::new() }
+    }
+
+    /// The user of the org that it acts as: the 15 characters of its id.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
     }
 
     /// Which mint of this process it came from: a later one has a higher number.
@@ -141,6 +149,7 @@ mod tests {
         let now = Instant::now();
         let token = Arc::new(AccessToken {
             text: Zeroizing::new(text.to_owned()),
+            user: "005000000000001".into(),
             generation: 1,
             renew_at: now,
             expires_at: now + Duration::from_secs(1),

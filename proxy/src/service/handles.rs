@@ -20,8 +20,12 @@ impl Service {
     ) -> Result<Vec<Option<Origin>>, Refusal> {
         let mut origins = Vec::new();
         for handle in asked.handles() {
-            let origin = self.limits.ledger().look_up(&member.identity.name, handle).await;
-            origins.push(origin.map_err(|_| Refusal::Unavailable(UNREAD))?);
+            let known = self.limits.ledger().look_up(&member.identity.name, handle).await;
+            let known = known.map_err(|_| Refusal::Unavailable(UNREAD))?;
+            origins.push(match known {
+                Some(origin) => Some(origin),
+                None => Box::pin(self.adopt(member, handle)).await?,
+            });
         }
         Ok(origins)
     }
