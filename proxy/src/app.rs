@@ -417,7 +417,9 @@ impl Durable {
         let State::Redis { url, password, ca, .. } = &config.state else { return Ok(None) };
         let password = password.as_ref().map(|password| read(secrets, password)).transpose()?;
         let ca = ca.as_ref().map(|ca| read(secrets, ca)).transpose()?;
-        Replicas::new(url, (password.as_ref(), ca.as_ref()), state).map(Some)
+        let replicas = Replicas::new(url, (password.as_ref(), ca.as_ref()), state)?;
+        replicas.probe()?;
+        Ok(Some(replicas))
     }
 }
 

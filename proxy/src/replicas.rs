@@ -39,6 +39,7 @@ use ulid::Ulid;
 
 use crate::service::Service;
 use inquiries::Inquiries;
+pub use link::Mistake;
 use link::{DEADLINE, Link};
 use memory::Memory;
 
@@ -103,6 +104,19 @@ impl Replicas {
             joined: watch::Sender::new(false),
             inquiries: Arc::default(),
         }))
+    }
+
+    /// Looks once whether the store can be logged in at.
+    ///
+    /// # Errors
+    /// A wrong password, or a certificate that does not verify. A store that is out of reach is none: it may come.
+    pub fn probe(&self) -> Result<(), Mistake> {
+        let (Some(own), Some(runtime)) = (self.own.upgrade(), &self.runtime) else { return Ok(()) };
+        let (tell, told) = sync_channel(1);
+        runtime.spawn(async move {
+            let _ = tell.send(own.link.probe().await);
+        });
+        told.recv_timeout(PROBING).unwrap_or(Ok(()))
     }
 
     /// Keeps the connection for a service that has one, on threads of its own, until the process ends.
@@ -477,5 +491,7 @@ const AT_ONCE: u32 = 500;
 const TOLD_AT_ONCE: usize = 500;
 /// How long the last words of a process may take.
 const FINISHING: Duration = Duration::from_secs(3);
+/// How long the store may take to answer at the start.
+const PROBING: Duration = Duration::from_secs(5);
 /// Longer than any work that is waited for: a few commands.
 const WAITING: Duration = Duration::from_secs(2);

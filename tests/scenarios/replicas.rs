@@ -4,6 +4,7 @@
 
 mod decisions;
 mod deletions;
+mod guarded;
 mod kill;
 mod rotation;
 mod store;

@@ -11,11 +11,22 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::pki::Pem;
+
 /// A running `redis-server`.
 pub struct Redis {
     folder: TempDir,
     address: SocketAddr,
     child: Option<Child>,
+    guard: Guard,
+}
+
+/// How it is guarded.
+#[derive(Default)]
+struct Guard {
+    password: Option<String>,
+    /// Whether it speaks TLS, with the certificate in its folder.
+    tls: bool,
 }
 
 impl Redis {
@@ -24,8 +35,25 @@ impl Redis {
     /// # Errors
     /// When it does not come up; `bin/setup test` installs it.
     pub async fn start() -> Result<Self> {
+        Self::start_with(TempDir::new()?, Guard::default()).await
+    }
+
+    /// Starts one that asks for a password, and speaks TLS with a certificate, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn guarded(password: &str, pem: Option<&Pem>) -> Result<Self> {
+        let folder = TempDir::new()?;
+        if let Some(pem) = pem {
+            std::fs::write(folder.path().join("redis.crt"), &pem.certificate)?;
+            std::fs::write(folder.path().join("redis.key"), &pem.key)?;
+        }
+        Self::start_with(folder, Guard { password: Some(password.to_owned()), tls: pem.is_some() }).await
+    }
+
+    async fn start_with(folder: TempDir, guard: Guard) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        let mut redis = Self { folder: TempDir::new()?, address, child: None };
+        let mut redis = Self { folder, address, child: None, guard };
         redis.spawn().await?;
         Ok(redis)
     }
@@ -33,7 +61,8 @@ impl Redis {
     /// Its URL, as in `state.redis`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://{}", self.address)
+        let scheme = if self.guard.tls { "rediss" } else { "redis" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Ends it as a crash does.
@@ -107,7 +136,18 @@ impl Redis {
 
     async fn spawn(&mut self) -> Result<()> {
         let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--port", &self.address.port().to_string()]);
+        let port = self.address.port().to_string();
+        command.args(["--bind", "127.0.0.1"]);
+        if self.guard.tls {
+            command.args(["--port", "0", "--tls-port", &port, "--tls-auth-clients", "no"]);
+            command.args(["--tls-cert-file", "redis.crt", "--tls-key-file", "redis.key"]);
+            command.args(["--tls-ca-cert-file", "redis.crt"]).current_dir(self.folder.path());
+        } else {
+            command.args(["--port", &port]);
+        }
+        if let Some(password) = &self.guard.password {
+            command.args(["--requirepass", password]);
+        }
         command.args([
             "--save",
             "",
@@ -134,10 +174,13 @@ impl Redis {
     async fn ping(&self) -> Result<()> {
         let ping = async {
             let mut stream = TcpStream::connect(self.address).await?;
+            if self.guard.tls {
+                return Ok(());
+            }
             stream.write_all(b"PING\r\n").await?;
             let mut answer = [0; 7];
             stream.read_exact(&mut answer).await?;
-            if answer == *b"+PONG\r\n" { Ok(()) } else { bail!("not ready") }
+            if answer == *b"+PONG\r\n" || answer == *b"-NOAUTH" { Ok(()) } else { bail!("not ready") }
         };
         timeout(Duration::from_secs(1), ping).await?
     }

@@ -13,6 +13,7 @@ use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, RedisConnectio
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -26,6 +27,19 @@ pub(super) struct Link {
     login: RedisConnectionInfo,
     current: ArcSwapOption<MultiplexedConnection>,
     broken: Notify,
+}
+
+/// What is wrong with how the store is reached, and does not pass by waiting. Never with the password.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Mistake {
+    /// The password, or that there is none.
+    #[error("the store of `state.redis` refuses the login ({0}); look at `state.password`")]
+    Login(String),
+    /// The certificate is not of a CA that is trusted, or not for this host.
+    #[error(
+        "the certificate of the store of `state.redis` does not verify ({0}); `state.ca` names the CAs that it may be of"
+    )]
+    Certificate(String),
 }
 
 /// How long a command may take.
@@ -89,6 +103,39 @@ impl Link {
             }
         });
         dialled.await.unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+    }
+
+    /// Reaches the store once, to find what no waiting mends. Out of reach is no mistake: it may start later.
+    pub(super) async fn probe(&self) -> Result<(), Mistake> {
+        if let Some(Err(error)) = timeout(DIALLING, self.shake_hands()).await.ok()
+            && let Some(rustls::Error::InvalidCertificate(problem)) =
+                error.get_ref().and_then(|error| error.downcast_ref())
+        {
+            return Err(Mistake::Certificate(format!("{problem:?}")));
+        }
+        let ping = async {
+            let mut connection = self.dial().await?;
+            redis::cmd("PING").query_async::<()>(&mut connection).await
+        };
+        match timeout(DIALLING, ping).await {
+            Ok(Err(error)) if error.kind() == redis::ErrorKind::AuthenticationFailed => {
+                Err(Mistake::Login("wrong password".to_owned()))
+            }
+            Ok(Err(error)) => match error.code() {
+                Some(code @ ("WRONGPASS" | "NOAUTH" | "NOPERM")) => Err(Mistake::Login(code.to_owned())),
+                _ => Ok(()),
+            },
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
+    }
+
+    /// The TLS alone, where there is any.
+    async fn shake_hands(&self) -> std::io::Result<()> {
+        if let Some((connector, name)) = &self.tls {
+            let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+            connector.connect(name.clone(), stream).await?;
+        }
+        Ok(())
     }
 
     /// Has a connection used by everybody.
