@@ -1,19 +1,23 @@
 //! The connections of one identity to one org.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::header::HOST;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::client::conn::http1::{self, Builder, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_rustls::client::TlsStream;
 
 use super::body::{Sending, Upload, UpstreamBody};
 use super::gunzip::Gunzip;
@@ -46,10 +50,17 @@ pub(super) struct Lease {
 }
 
 /// A connection. Dropping it closes it, whatever is under way on it.
+///
+/// It has no task of its own: who waits for something on it drives it meanwhile ([`Self::drive`]), so that a request
+/// and its answer cost no wake-up of another task. While it lies unused nobody does, so it is asked for its state only
+/// after it was driven.
 struct Connection {
     sender: SendRequest<Sending>,
-    driver: AbortHandle,
+    /// `None` once it has ended. Boxed: a connection is handed from one owner to the next several times a request.
+    driver: Option<Box<Driver>>,
 }
+
+type Driver = http1::Connection<TokioIo<TlsStream<TcpStream>>, Sending>;
 
 /// What became of one attempt.
 enum Failed {
@@ -137,7 +148,11 @@ impl Lane {
         request: Request<Sending>,
     ) -> Result<Response<UpstreamBody>, (OwnedSemaphorePermit, Failed)> {
         let (method, upload) = (request.method().clone(), request.body().upload().cloned());
-        let sent = lease.connection.sender.try_send_request(request);
+        let mut sent = pin!(lease.connection.sender.try_send_request(request));
+        let sent = poll_fn(|context| {
+            lease.connection.drive(context);
+            sent.as_mut().poll(context)
+        });
         let answered = tokio::select! {
             biased;
             answered = sent => answered.map_err(|error| Failed::of(error, upload.as_deref())),
@@ -184,33 +199,30 @@ impl Lane {
             .await;
         let (sender, driver) =
             handshake.map_err(|error| UpstreamError::Unreachable(io::Error::other(error)))?;
-        let driver = tokio::spawn(async move {
-            // What goes wrong on a connection is told to whom it concerns, the request on it.
-            let _ = driver.await;
-        });
         Counts::add(&self.counts.connected);
-        Ok(Connection { sender, driver: driver.abort_handle() })
+        Ok(Connection { sender, driver: Some(Box::new(driver)) })
     }
 
     /// The unused connection that was used last, if one is still good.
     async fn take_unused(&self) -> Option<Connection> {
         loop {
             let (since, mut connection) = self.lock().connections.pop()?;
-            if since.elapsed() >= self.rules.unused || connection.sender.is_closed() {
+            if since.elapsed() >= self.rules.unused || !connection.is_open() {
                 continue;
             }
             if connection.sender.is_ready() {
                 return Some(connection);
             }
-            // Its driver has yet to notice that the last answer is complete.
-            if matches!(timeout(SETTLING, connection.sender.ready()).await, Ok(Ok(()))) {
+            // It has yet to see the end of what was sent last.
+            let settled = poll_fn(|context| connection.poll_ready(context));
+            if matches!(timeout(SETTLING, settled).await, Ok(Ok(()))) {
                 return Some(connection);
             }
         }
     }
 
-    fn give_back(self: &Arc<Self>, connection: Connection) {
-        if connection.sender.is_closed() {
+    fn give_back(self: &Arc<Self>, mut connection: Connection) {
+        if !connection.is_open() {
             return;
         }
         let mut unused = self.lock();
@@ -225,16 +237,14 @@ impl Lane {
     fn sweep(&self) -> bool {
         let mut unused = self.lock();
         let limit = self.rules.unused;
-        unused
-            .connections
-            .retain(|(since, connection)| since.elapsed() < limit && !connection.sender.is_closed());
+        unused.connections.retain_mut(|(since, connection)| since.elapsed() < limit && connection.is_open());
         unused.tended = !unused.connections.is_empty();
         unused.tended
     }
 
     #[cfg(test)]
     pub(super) fn has_open_connections(&self) -> bool {
-        self.lock().connections.iter().any(|(_, connection)| !connection.sender.is_closed())
+        self.lock().connections.iter_mut().any(|(_, connection)| connection.is_open())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Unused> {
@@ -300,6 +310,11 @@ fn again(request: &Request<Sending>) -> Option<Request<Sending>> {
 // === impl Lease ===
 
 impl Lease {
+    /// Moves on what is under way on the connection.
+    pub(super) fn drive(&mut self, context: &mut Context<'_>) {
+        self.connection.drive(context);
+    }
+
     /// The connection is free for the next one in line.
     pub(super) fn give_back(self) {
         let Self { connection, lane, permit } = self;
@@ -308,9 +323,25 @@ impl Lease {
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
+// === impl Connection ===
+
+impl Connection {
+    /// Reads and writes what can be. What goes wrong is told to whom it concerns, the request on it.
+    fn drive(&mut self, context: &mut Context<'_>) {
+        if self.driver.as_mut().is_some_and(|driver| Pin::new(driver).poll(context).is_ready()) {
+            self.driver = None;
+        }
+    }
+
+    /// Whether it can still be used, as far as is known at this moment.
+    fn is_open(&mut self) -> bool {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        self.driver.is_some() && !self.sender.is_closed()
+    }
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.drive(context);
+        self.sender.poll_ready(context)
     }
 }
 
@@ -342,5 +373,5 @@ fn is_io(error: &hyper::Error) -> bool {
 const MOST_HEADERS: usize = 128;
 /// The most bytes of an answer that are read ahead: what a connection costs when its client is slow.
 const READ_BUFFER: usize = 128 << 10;
-/// How long a driver may take to notice the end of an answer that was read.
+/// How long the end of a request may take to go out after its answer was read.
 const SETTLING: Duration = Duration::from_secs(1);
