@@ -219,6 +219,9 @@ impl Service {
 
     /// Reads as much of the body as its meaning needs.
     async fn take(&self, head: &Head<'_>, body: Incoming, exchange: &mut Exchange) -> Result<Taken, Refusal> {
+        if http_body::Body::is_end_stream(&body) {
+            return Ok(Taken::nothing());
+        }
         Ok(match body_use(head) {
             BodyUse::None => Taken::nothing(),
             BodyUse::Whole(limit) => exchange.during(Step::Intake, self.intake.whole(body, limit)).await?,
