@@ -61,8 +61,8 @@ impl Exchange {
         let timing = Timing::start(rooms.telemetry.trace(decision, &parts.headers));
         let mut record = Record::new(decision, Timestamp::now(), source, parts.method.as_str());
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-        record.user_agent = user_agent.map(|agent| agent.chars().take(LONGEST_AGENT).collect());
-        let path = parts.uri.path().chars().take(LONGEST_PATH).collect();
+        record.user_agent = user_agent.map(|agent| cut(agent, LONGEST_AGENT).to_owned());
+        let path = cut(parts.uri.path(), LONGEST_PATH).to_owned();
         let open = Open { record: Box::new(record), slot: rooms.slot(), path, timing, watched: None };
         Self { rooms: Arc::clone(rooms), open: Some(open) }
     }
@@ -261,6 +261,12 @@ impl fmt::Display for Decided {
         }
         Ok(())
     }
+}
+
+/// The first characters. Most texts have fewer bytes than that, and are not looked into.
+fn cut(text: &str, most: usize) -> &str {
+    let end = if text.len() <= most { None } else { text.char_indices().nth(most) };
+    end.and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }
 
 const LONGEST_PATH: usize = 512;

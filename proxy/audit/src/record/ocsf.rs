@@ -368,7 +368,8 @@ fn activity(operations: &[Operation]) -> u32 {
     }
 }
 
-/// The first characters.
+/// The first characters. Most texts have fewer bytes than that, and are not looked into.
 fn cut(text: &str, most: usize) -> &str {
-    text.char_indices().nth(most).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
+    let end = if text.len() <= most { None } else { text.char_indices().nth(most) };
+    end.and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }
