@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -71,6 +71,15 @@ fn is_run(text: &str) -> bool {
 /// The path of a file of a run.
 pub(crate) fn file(dir: &Path, run: &str, number: u32) -> PathBuf {
     dir.join(format!("audit-{run}-{number:06}.jsonl"))
+}
+
+/// Whether an open file still is the one at its path: who deletes or replaces it does not stop what writes to it.
+pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        there => there.map(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+    }
 }
 
 fn head(dir: &Path, run: &str) -> PathBuf {
@@ -233,6 +242,11 @@ impl Head {
         let file = OpenOptions::new().create_new(true).read(true).write(true).open(head(dir, run))?;
         file.lock()?;
         Ok(Self { file, run: run.to_owned() })
+    }
+
+    /// Whether it still is in its folder.
+    pub(crate) fn is_in(&self, dir: &Path) -> io::Result<bool> {
+        is_at(&self.file, &head(dir, &self.run))
     }
 
     /// Says that the chain has come so far, and the section with it.

@@ -29,6 +29,8 @@ pub(super) struct Log {
     number: u32,
     /// Bytes of the file that are whole lines.
     size: u64,
+    /// Whether the file, or the head, was taken away under the writing.
+    gone: bool,
     /// Whether a failed write may have left bytes behind them.
     soiled: bool,
     /// The time of the first record in the file.
@@ -71,6 +73,7 @@ impl Log {
             file,
             number: 1,
             size: 0,
+            gone: false,
             soiled: false,
             since: None,
             tip,
@@ -140,6 +143,7 @@ impl Log {
 
     /// What is done from time to time, whatever comes in.
     pub(super) fn tick(&mut self) {
+        self.look();
         let broken = !self.shared.writable.load(Ordering::Acquire);
         let gap = self.shared.untold.load(Ordering::Acquire) > 0;
         let (records, since) = self.unmarked;
@@ -165,8 +169,23 @@ impl Log {
         }
     }
 
+    /// Looks whether what is written is where it can be found.
+    fn look(&mut self) {
+        let path = folder::file(&self.dir, &self.run, self.number);
+        let there =
+            folder::is_at(&self.file, &path).and_then(|there| Ok(there && self.head.is_in(&self.dir)?));
+        if !self.gone && !there.unwrap_or_default() {
+            self.gone = true;
+            let what = format!("`{}` or its head was taken away, and with it what it held", path.display());
+            self.failed(&io::Error::new(io::ErrorKind::NotFound, what));
+        }
+    }
+
     /// Makes ready for lines of this moment: in the right file, after what was lost.
     fn ready(&mut self, time: Timestamp) -> io::Result<()> {
+        if self.gone {
+            self.begin_anew()?;
+        }
         self.rotate_when_due(time)?;
         self.tell_gap()
     }
@@ -204,9 +223,24 @@ impl Log {
         }
         self.clean()?;
         self.file.sync_data()?;
+        self.next_file()
+    }
+
+    /// Goes on after a file or the head was taken away, as soon as the folder is there.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        if !self.head.is_in(&self.dir)? {
+            self.head = Head::create(&self.dir, &self.run)?;
+            self.said = 0;
+        }
+        self.next_file()?;
+        self.gone = false;
+        Ok(())
+    }
+
+    fn next_file(&mut self) -> io::Result<()> {
         self.file = create(&self.dir, &self.run, self.number + 1)?;
         self.number += 1;
-        (self.size, self.since) = (0, None);
+        (self.size, self.since, self.soiled) = (0, None, false);
         self.checkpoint(Why::Rotated, &[])?;
         File::open(&self.dir)?.sync_all()
     }

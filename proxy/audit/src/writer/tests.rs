@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use forcefield_policy::names::IdentityName;
 use tempfile::TempDir;
@@ -167,19 +168,68 @@ async fn a_full_queue_that_counts_tells_its_gap() {
     assert_eq!((report.lost, report.records, report.is_sound()), (3, 0, true));
 }
 
-/// Each record begins a new file, which cannot be made while the folder is away.
-async fn while_the_disk_fails(when_full: WhenFull) -> (TempDir, Writer) {
+/// Each record begins a new file, which cannot be made while the folder is away. Gives a place that was taken before.
+async fn while_the_disk_fails(when_full: WhenFull) -> (TempDir, Writer, Slot) {
     let dir = TempDir::new().unwrap();
     let writer = Writer::open(dir.path(), Settings { file_bytes: 1, when_full, ..settings() }).unwrap();
     write(&writer, 1..2).await;
+    let slot = writer.admit().unwrap();
     std::fs::remove_dir_all(dir.path()).unwrap();
-    (dir, writer)
+    (dir, writer, slot)
+}
+
+/// Waits until a request is let in, or not.
+async fn until(writer: &Writer, let_in: bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while writer.admit().is_ok() != let_in {
+        assert!(Instant::now() < deadline, "it never came");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_deleted_blocks_requests_though_nothing_is_to_be_written() {
+    let dir = TempDir::new().unwrap();
+    let writer = Writer::open(dir.path(), settings()).unwrap();
+    write(&writer, 1..3).await;
+    std::fs::remove_dir_all(dir.path()).unwrap();
+    until(&writer, false).await;
+    assert!(!writer.status().writable);
+    std::fs::create_dir_all(dir.path()).unwrap();
+    until(&writer, true).await;
+    write(&writer, 3..4).await;
+    drop(writer);
+    let report = verify(dir.path(), &key()).unwrap();
+    assert_eq!((report.records, report.is_sound()), (1, false), "it goes on, and what is gone is missed");
+}
+
+#[tokio::test]
+async fn a_file_or_a_head_that_is_deleted_is_missed_and_followed_by_the_next() {
+    for end in ["jsonl", "head"] {
+        let dir = TempDir::new().unwrap();
+        let writer = Writer::open(dir.path(), settings()).unwrap();
+        write(&writer, 1..3).await;
+        let files = || std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path());
+        let of = |end: &str| files().filter(|path| path.extension().is_some_and(|is| is == end)).count();
+        let gone = files().find(|path| path.extension().is_some_and(|is| is == end)).unwrap();
+        std::fs::remove_file(gone).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while (of("jsonl"), of("head")) != (if end == "head" { 2 } else { 1 }, 1) {
+            assert!(Instant::now() < deadline, "it never came");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        until(&writer, true).await;
+        write(&writer, 3..4).await;
+        drop(writer);
+        let report = verify(dir.path(), &key()).unwrap();
+        let (records, sound) = if end == "head" { (3, true) } else { (1, false) };
+        assert_eq!((report.records, report.is_sound()), (records, sound), "{end}: {:?}", report.problems);
+    }
 }
 
 #[tokio::test]
 async fn a_failing_disk_blocks_requests_until_it_works_again() {
-    let (dir, writer) = while_the_disk_fails(WhenFull::Block).await;
-    let slot = writer.admit().unwrap();
+    let (dir, writer, slot) = while_the_disk_fails(WhenFull::Block).await;
     assert_eq!(writer.write(slot, &record(2)).await, Err(WriteError));
     assert_eq!(writer.admit().unwrap_err(), Unavailable::Broken);
     std::fs::create_dir_all(dir.path()).unwrap();
@@ -199,7 +249,7 @@ async fn a_failing_disk_blocks_requests_until_it_works_again() {
 
 #[tokio::test]
 async fn a_failing_disk_that_counts_lets_requests_pass() {
-    let (dir, writer) = while_the_disk_fails(WhenFull::Count).await;
+    let (dir, writer, _) = while_the_disk_fails(WhenFull::Count).await;
     write(&writer, 2..5).await;
     assert_eq!(writer.status().lost, 3);
     assert!(!writer.status().writable);
