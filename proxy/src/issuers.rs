@@ -45,7 +45,7 @@ enum IssuerError {
     Url(String),
     #[error("its TLS settings cannot be used")]
     Origin(#[from] OriginError),
-    #[error("it cannot be reached, or does not answer as it should")]
+    #[error("its keys cannot be fetched: it {0}")]
     Upstream(#[from] UpstreamError),
     #[error("it answered {0}")]
     Status(http::StatusCode),

@@ -64,7 +64,7 @@ pub enum Refusal {
     )]
     NoCredential(String, Duration),
     /// Salesforce does not answer, or not as it should.
-    #[error("forcefield: {0}")]
+    #[error("forcefield: salesforce {0}")]
     Upstream(#[from] UpstreamError),
     /// Salesforce answered what is not passed on.
     #[error("forcefield: salesforce answered what is not passed on: {0}")]

@@ -76,32 +76,32 @@ pub struct Rules {
     pub idle: Duration,
 }
 
-/// Why there is no answer, or not all of it.
+/// Why there is no answer, or not all of it. The text goes after the name of who was asked: `salesforce {error}`.
 #[derive(Debug, Error)]
 pub enum UpstreamError {
     /// No connection: not resolved, refused, TLS failed.
-    #[error("salesforce cannot be reached")]
+    #[error("cannot be reached")]
     Unreachable(#[source] std::io::Error),
     /// Every connection of the lane stayed busy.
-    #[error("all connections of this integration to salesforce stayed busy")]
+    #[error("had all connections of this integration busy, and none became free")]
     Busy,
     /// Something took longer than it may.
-    #[error("salesforce did not {0} in time")]
+    #[error("did not {0} in time")]
     TimedOut(Waiting),
     /// The connection ended before the answer did.
-    #[error("salesforce broke off the answer")]
+    #[error("broke off the answer")]
     CutOff(#[source] BoxError),
     /// An answer that could be read in two ways.
-    #[error("salesforce's answer cannot be relied upon: {0}")]
+    #[error("gave an answer that cannot be relied upon: {0}")]
     Garbled(&'static str),
     /// The body to send broke off.
-    #[error("the request body broke off")]
+    #[error("was not sent the whole request: its body broke off")]
     RequestBody,
     /// A request that cannot be put on the wire as it was decided.
-    #[error("the request cannot be sent as it was decided")]
+    #[error("cannot be sent the request as it was decided")]
     Unsendable,
     /// No such org.
-    #[error("the org is not configured any more")]
+    #[error("is not asked: the org is not configured any more")]
     UnknownOrg,
 }
 
