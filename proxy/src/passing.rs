@@ -26,7 +26,12 @@ pub(crate) struct Passing {
     pub blotter: Blotter,
     /// Replaces the org's addresses, where the body is text.
     pub rewriter: Option<Rewriter>,
+    /// The body so far, where it says what the org's limits are.
+    pub listed: Option<Vec<u8>>,
 }
+
+/// The largest body of `/limits` that is read: those of real orgs have some 10 KB.
+const LISTED: usize = 64 << 10;
 
 /// Cursors and jobs that an answer gives out, and for whom they are kept.
 pub(crate) struct Issues {
@@ -50,6 +55,10 @@ impl Pass for Passing {
             watch.check().map_err(|refusal| Stop::Elsewhere(refusal.to_string()))?;
         }
         let (piece, last) = self.count(piece, exchange);
+        if let Some(listed) = &mut self.listed {
+            // One byte too many makes it unreadable.
+            listed.extend(piece.iter().take(LISTED + 1 - listed.len()));
+        }
         let first = self.issues.as_mut().and_then(|issues| {
             let found = issues.scanner.feed(&piece);
             (!found.is_empty()).then(|| issues.keep(found))
@@ -63,6 +72,9 @@ impl Pass for Passing {
     }
 
     fn end(&mut self, _: &mut Exchange) -> Result<Bytes, Stop> {
+        if let Some(listed) = self.listed.take() {
+            self.lease.listed(if listed.len() > LISTED { &[] } else { &listed });
+        }
         Ok(self.rest())
     }
 }

@@ -26,7 +26,7 @@ use forcefield_identity::{Caller, Carriers, Peer, PeerCertificate, Proof as How,
 use forcefield_limits::{Lease, Limits, RowCounter};
 use forcefield_policy::classify::{BodyUse, Unclear, UnclearKind, body_use, classify, decoded};
 use forcefield_policy::decision::{Permit, decide};
-use forcefield_policy::request::{Cut, Head, Request as Asked, Rows};
+use forcefield_policy::request::{Api, Cut, Head, Operation, Request as Asked, Rows};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::request::Parts;
 use http::{HeaderName, Method, Request, Response, StatusCode};
@@ -280,6 +280,7 @@ impl Service {
             watch: None,
             blotter: token.blotter(),
             rewriter: text.then(|| Rewriter::new(Arc::clone(&member.bases), base.to_owned())),
+            listed: (success && lists_limits(&permit)).then(Vec::new),
         };
         if success {
             self.forget(member, &permit).await?;
@@ -437,6 +438,12 @@ fn warn(head: &mut http::response::Parts, member: &Member, permit: &Permit) {
     if let Ok(value) = HeaderValue::from_str(&text) {
         head.headers.insert("x-forcefield-would-refuse", value);
     }
+}
+
+/// Whether the answer lists the limits of the org.
+fn lists_limits(permit: &Permit) -> bool {
+    let is_list = permit.operations().iter().all(|operation| operation == Operation::Meta);
+    permit.api() == Api::Limits && permit.method() == forcefield_policy::request::Method::Get && is_list
 }
 
 /// The number of rows that the head of an answer announces.

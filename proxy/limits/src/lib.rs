@@ -28,6 +28,7 @@ mod time;
 mod usage;
 mod xml;
 
+pub use allowance::OrgCalls;
 pub use handles::{Format, HandleScanner, Issued};
 pub use holding::LEASE;
 pub use keeper::StateStatus;

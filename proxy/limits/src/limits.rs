@@ -13,7 +13,7 @@ use forcefield_policy::names::IdentityName;
 use forcefield_policy::request::Origin;
 use thiserror::Error;
 
-use crate::allowance::{Allowances, MakesRoom, priority};
+use crate::allowance::{Allowances, MakesRoom, OrgCalls, priority};
 use crate::keeper::{Keeper, Order, Shared, StateStatus};
 use crate::ledger::Ledger;
 use crate::meter::{Exceeded, Lease, Meter, Spend};
@@ -123,6 +123,12 @@ impl Limits {
     }
 
     /// Takes up what an answer to an identity says of its org's API calls: the value of `Sforce-Limit-Info`.
+    /// The API calls of every org that an identity works with.
+    #[must_use]
+    pub fn orgs(&self) -> Vec<OrgCalls> {
+        self.allowances.all()
+    }
+
     pub fn reported(&self, identity: &IdentityName, text: &str) {
         if let Some(meter) = self.meters.load().get(identity) {
             meter.allowance().reported(text);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use forcefield_audit::Status;
 use forcefield_control::Effect;
-use forcefield_limits::{Limits, Spend};
+use forcefield_limits::{Limits, OrgCalls, Spend};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
@@ -39,6 +39,7 @@ pub fn service(service: &Service) -> Vec<Family> {
     families.extend(identities(service));
     families.extend(audit(service.rooms.audit()));
     families.extend(state(&service.limits));
+    families.extend(orgs(&service.limits));
     families.push(
         Family::gauge(
             "forcefield_store_reached",
@@ -128,6 +129,23 @@ fn state(limits: &Limits) -> Vec<Family> {
         )
         .with(label("place", "journal"), status.journal_failures)
         .with(label("place", "store"), status.store_failures),
+    ]
+}
+
+/// What orgs said of their API calls. The label is a name of the configuration.
+fn orgs(limits: &Limits) -> Vec<Family> {
+    let orgs = limits.orgs();
+    let each = |value: fn(&OrgCalls) -> u64| {
+        let samples = orgs.iter().map(move |calls| (label("org", calls.org.clone()), value(calls)));
+        samples.collect::<Vec<_>>()
+    };
+    vec![
+        Family::gauge("forcefield_org_calls_used", "API calls of an org that are used, as it said last")
+            .with_each(each(|calls| calls.used)),
+        Family::gauge("forcefield_org_calls", "API calls that an org has in 24 hours, as it said last")
+            .with_each(each(|calls| calls.most)),
+        Family::counter("forcefield_org_limits_unread_total", "Bodies of `/limits` that could not be read")
+            .with_each(each(|calls| calls.unread)),
     ]
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Knobs {
     pub(crate) pace: Option<(usize, Duration)>,
     pub(crate) compression: Compression,
     pub(crate) page_size: Option<u64>,
+    /// What `Sforce-Limit-Info` says instead of the truth.
+    pub(crate) limit_info: Option<String>,
 }
 
 // === impl Knobs ===

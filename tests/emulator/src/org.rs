@@ -230,6 +230,11 @@ impl Org {
         state.api_limit = limit;
     }
 
+    /// Has `Sforce-Limit-Info` say something else than the truth; `None` for the truth.
+    pub fn set_limit_info(&self, text: Option<&str>) {
+        self.knobs().limit_info = text.map(str::to_owned);
+    }
+
     /// Fixes the rows per page of queries, whatever the client asks for; `None` to let it ask.
     pub fn set_page_size(&self, rows: Option<u64>) {
         self.knobs().page_size = rows;

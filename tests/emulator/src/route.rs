@@ -91,7 +91,10 @@ fn logged_in(org: &Org, ask: &Ask, job: impl FnOnce(&mut Login<'_>, &[Carried]) 
 fn in_session(org: &Org, ask: &Ask, job: impl FnOnce(&mut Call<'_>) -> Reply) -> Handled {
     let mut handled = Handled::refused(no_session(ask), ask);
     let Some(settings) = org.0.settings.get() else { return handled };
-    let page_size = org.knobs().page_size;
+    let (page_size, limit_info) = {
+        let knobs = org.knobs();
+        (knobs.page_size, knobs.limit_info.clone())
+    };
     let mut state = org.state();
     let live = handled
         .credentials
@@ -118,7 +121,7 @@ fn in_session(org: &Org, ask: &Ask, job: impl FnOnce(&mut Call<'_>) -> Reply) ->
     };
     handled.reply = job(&mut call);
     handled.touches = call.touches;
-    let usage = format!("api-usage={}/{}", state.api_used, state.api_limit);
+    let usage = limit_info.unwrap_or_else(|| format!("api-usage={}/{}", state.api_used, state.api_limit));
     handled.reply = handled.reply.with("sforce-limit-info", usage);
     handled
 }

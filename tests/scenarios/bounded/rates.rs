@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use forcefield_emulator::Side;
+use forcefield_emulator::{Side, Trouble};
 
 use crate::{salesforce, with};
 
@@ -129,4 +129,53 @@ async fn the_lowest_priority_goes_slower_when_the_org_is_short_of_calls() {
     for _ in 0..3 {
         assert_eq!(ask(&first).await.status, 200, "the highest goes on");
     }
+}
+
+/// How many queries an integration gets through, of 20.
+async fn let_through(client: &forcefield_tests::Client) -> usize {
+    let mut through = 0;
+    for _ in 0..20 {
+        let reply = client.query("SELECT Name FROM Account LIMIT 1").await.unwrap();
+        assert!(matches!(reply.status, 200 | 403), "{}", reply.text());
+        through += usize::from(reply.status == 200);
+    }
+    through
+}
+
+#[tokio::test]
+async fn what_the_org_lists_as_its_limits_is_its_allowance() {
+    let rest = "allow:\n  Account: { read: [Name] }\nalso: [limits]\nlimits: { daily_api_share: 1% }\n";
+    for listed in [false, true] {
+        let salesforce = salesforce().await;
+        salesforce.org().set_api_usage(10, 500);
+        salesforce.org().set_limit_info(Some("nothing of use"));
+        let proxy = with(&salesforce, rest).await;
+        let client = proxy.client("nightly").await.unwrap();
+        if listed {
+            let limits = client.get("/services/data/v62.0/limits").await.unwrap();
+            assert_eq!(limits.json()["DailyApiRequests"]["Max"], 500, "{}", limits.text());
+            assert!(proxy.metrics().await.unwrap().contains("forcefield_org_calls{org=\"sample\"} 500"));
+        }
+        // One in a hundred of 500 in all, or of the smallest allowance that there is.
+        assert_eq!(let_through(&client).await, if listed { 4 } else { 20 });
+    }
+}
+
+#[tokio::test]
+async fn an_odd_list_of_limits_and_what_code_of_the_org_says_raise_nothing() {
+    let salesforce = salesforce().await;
+    let also = "also: [limits, \"GET /services/apexrest/limits\"]";
+    let rest = format!("allow:\n  Account: {{ read: [Name] }}\n{also}\nlimits: {{ daily_api_share: 1% }}\n");
+    salesforce.org().set_api_usage(10, 500);
+    let proxy = with(&salesforce, &rest).await;
+    let client = proxy.client("nightly").await.unwrap();
+    assert_eq!(client.query("SELECT Name FROM Account LIMIT 1").await.unwrap().status, 200);
+    salesforce.org().set_limit_info(Some("api-usage=1/900000"));
+    assert_eq!(client.get("/services/apexrest/limits").await.unwrap().status, 200);
+    salesforce.org().set_limit_info(Some("nothing of use"));
+    salesforce.org().fail_next(Side::Data, Trouble::Garbage, 1);
+    assert_eq!(client.get("/services/data/v62.0/limits").await.unwrap().status, 200);
+    let metrics = proxy.metrics().await.unwrap();
+    assert!(metrics.contains("forcefield_org_limits_unread_total{org=\"sample\"} 1"), "{metrics}");
+    assert_eq!(let_through(&client).await, 2, "five in all");
 }

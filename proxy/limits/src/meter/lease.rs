@@ -246,6 +246,11 @@ impl Lease {
         let of_rows = self.meter.counted(&self.exports, ROW).filter(|(_, _, more)| *more > 0);
         of_rows.map(|(of, budget, _)| books.left_in_all(of, budget, now)).min()
     }
+    /// Takes up what the org says of its API calls in the whole body of `/limits`, which this lease was for.
+    pub fn listed(&self, body: &[u8]) {
+        self.meter.allowance().listed(body);
+    }
+
 
     /// The rows counted so far.
     #[must_use]
