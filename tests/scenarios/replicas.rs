@@ -4,9 +4,11 @@
 
 mod decisions;
 mod deletions;
+mod failover;
 mod guarded;
 mod kill;
 mod rotation;
+mod script;
 mod store;
 mod tokens;
 mod widening;

@@ -5,8 +5,9 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -93,6 +94,48 @@ impl Redis {
         self.spawn().await
     }
 
+    /// What it holds now, to be taken over later by [`Self::restart_from`]: an older copy, as a failover may find one.
+    ///
+    /// # Errors
+    /// When its files cannot be copied.
+    pub fn copy(&self) -> Result<TempDir> {
+        let copy = TempDir::new()?;
+        let (from, to) = (self.folder.path().join(LOG), copy.path().join(LOG));
+        std::fs::create_dir(&to)?;
+        for file in std::fs::read_dir(from)? {
+            let file = file?;
+            std::fs::copy(file.path(), to.join(file.file_name()))?;
+        }
+        Ok(copy)
+    }
+
+    /// Starts it again after [`Self::kill`], with an older copy of what it had.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn restart_from(&mut self, copy: TempDir) -> Result<()> {
+        self.folder = copy;
+        self.spawn().await
+    }
+
+    /// Runs a script, and gives what it answers: text, numbers and lists as JSON.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or answers an error.
+    pub async fn run(&self, script: &str, keys: &[&str], arguments: &[String]) -> Result<Value> {
+        let count = keys.len().to_string();
+        let mut words = vec!["EVAL", script, count.as_str()];
+        words.extend(keys);
+        words.extend(arguments.iter().map(String::as_str));
+        let mut question = format!("*{}\r\n", words.len());
+        for word in words {
+            question.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        let mut stream = BufReader::new(TcpStream::connect(self.address).await?);
+        stream.write_all(question.as_bytes()).await?;
+        timeout(Duration::from_secs(20), answer(&mut stream)).await?
+    }
+
     /// Sends it a signal: `STOP` makes it a black hole, `CONT` ends that.
     ///
     /// # Errors
@@ -155,6 +198,8 @@ impl Redis {
             "yes",
             "--appendfsync",
             "always",
+            "--appenddirname",
+            LOG,
             "--loglevel",
             "warning",
         ]);
@@ -185,3 +230,31 @@ impl Redis {
         timeout(Duration::from_secs(1), ping).await?
     }
 }
+
+/// One answer of the protocol.
+async fn answer(stream: &mut BufReader<TcpStream>) -> Result<Value> {
+    let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    let (kind, rest) = line.trim_end().split_at_checked(1).context("no answer")?;
+    match kind {
+        "+" => Ok(rest.into()),
+        ":" => Ok(rest.parse::<i64>()?.into()),
+        "$" if rest == "-1" => Ok(Value::Null),
+        "$" => {
+            let mut text = vec![0; rest.parse::<usize>()? + 2];
+            stream.read_exact(&mut text).await?;
+            Ok(String::from_utf8(text)?.trim_end_matches("\r\n").into())
+        }
+        "*" => {
+            let mut list = Vec::new();
+            for _ in 0..rest.parse::<usize>()? {
+                list.push(Box::pin(answer(stream)).await?);
+            }
+            Ok(list.into())
+        }
+        _ => bail!("{rest}"),
+    }
+}
+
+/// The folder of what it writes.
+const LOG: &str = "log";

@@ -245,13 +245,14 @@ fn name(of: Of<'_>) -> String {
 }
 
 /// What was spent here, as the store keeps it: by purse, the buckets of the last hour and of the last day that are not
-/// empty.
-pub(crate) fn spent(sums: &Sums) -> String {
+/// empty, and the second that it is by the clock that they are of.
+pub(crate) fn spent(sums: &Sums, now: Duration) -> String {
     let told = |purse: &Purse| serde_json::json!({ "h": purse.hour.filled(), "d": purse.day.filled() });
     let purses = [(Of::Rows, &sums.rows), (Of::Bytes, &sums.bytes), (Of::Calls, &sums.calls)];
     let exports = sums.exports.iter().map(|(object, purse)| (Of::Export(object), purse));
     let all = purses.into_iter().chain(exports).map(|(of, purse)| (name(of), told(purse)));
-    serde_json::Value::Object(all.collect()).to_string()
+    let clock = ("now".to_owned(), now.as_secs().into());
+    serde_json::Value::Object(all.chain([clock]).collect()).to_string()
 }
 
 const EXPORT: &str = "export:";

@@ -147,14 +147,15 @@ impl Meter {
         let asks: Vec<Ask> = self.budgets().map(|(of, budget)| holding.ask(of, budget)).collect();
         let is_known = holding.generation == replicas.store.generation();
         let restore = if is_known { Vec::new() } else { holding.lanes.clone() };
-        let round = holding.begin(shared.time.now(), active);
+        let now = shared.time.now();
+        let round = holding.begin(now, active);
         let report = Report {
             identity: self.account().identity.clone(),
             lane: shared.journal.lane().to_owned(),
             living: shared.living(),
             version: round.number,
             active: active == Active::Yes,
-            spent: spent(&books.own),
+            spent: spent(&books.own, now),
             asks,
             restore,
         };

@@ -68,7 +68,7 @@ pub struct Report {
     /// Whether the identity calls through this replica: without, nothing is held.
     pub active: bool,
     /// What was spent here: JSON, by purse the buckets of the last hour (`h`, of a minute) and of the last day (`d`, of
-    /// 24 minutes), each its number since 1970 and a sum.
+    /// 24 minutes), each its number since 1970 and a sum; and `now`, the second since 1970 of the clock that numbers them.
     pub spent: String,
     /// The budgets.
     pub asks: Vec<Ask>,

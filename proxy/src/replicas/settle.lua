@@ -4,7 +4,8 @@
 --       5 '1' if the identity calls through it, 6 what it spent, 7 the budgets, 8 the processes of its replica that run,
 --       9 what it saw of other processes before the store lost it
 -- A process is kept as: second of its last report, number of it, whether it is active, what it holds, what it spent; a
--- line each. What a process holds counts as spent until it reports again, or the window has passed.
+-- line each. What a process holds counts as spent until it reports again, or the window has passed. What it spent is by
+-- its own clock, whose time at the report is told with it: clocks need not agree.
 local LENGTH = { h = 3600, d = 86400 }
 local WIDTH = { h = 60, d = 1440 }
 local SLACK = 120    -- seconds that something granted counts beyond its window: longer than a lease
@@ -53,27 +54,33 @@ for i = 1, #all, 2 do
   end
 end
 
-local function sum(purse, window)
-  local total, oldest, first = 0, 0, math.floor(now / WIDTH[window]) - 61
+-- By how many seconds a process's clock is behind the store's.
+local function behind(spent, at) return at - (spent.now or at) end
+
+-- What a process spent in a window, and when the first of it comes back by the store's clock.
+local function sum(spent, name, window, late)
+  local purse, total, oldest = spent[name], 0, 0
+  local first = math.floor((now - late) / WIDTH[window]) - 61
   for _, bucket in ipairs(purse and purse[window] or {}) do
     if bucket[1] >= first then
       total = total + bucket[2]
       if oldest == 0 or bucket[1] < oldest then oldest = bucket[1] end
     end
   end
-  return total, oldest
+  return total, oldest > 0 and (oldest + 61) * WIDTH[window] + late or 0
 end
 
 local active, settling = ARGV[5] == '1', redis.call('EXISTS', KEYS[3]) == 1
 local own, held, answers = cjson.decode(ARGV[6]), {}, {}
+local late = behind(own, now)
 for _, ask in ipairs(cjson.decode(ARGV[7])) do
-  local spent, oldest = sum(own[ask.purse], ask.window)
+  local spent, renews = sum(own, ask.purse, ask.window, late)
   local elsewhere = { h = 0, d = 0 }
   for _, record in ipairs(others) do
     for window in pairs(WIDTH) do
-      local total, first = sum(record.spent[ask.purse], window)
+      local total, first = sum(record.spent, ask.purse, window, behind(record.spent, record.at))
       elsewhere[window] = elsewhere[window] + total
-      if window == ask.window and first > 0 and (oldest == 0 or first < oldest) then oldest = first end
+      if window == ask.window and first > 0 and (renews == 0 or first < renews) then renews = first end
     end
     local part = record.held[ask.purse]
     if part and record.at + LENGTH[ask.window] + SLACK >= now then spent = spent + part end
@@ -87,7 +94,7 @@ for _, ask in ipairs(cjson.decode(ARGV[7])) do
     if not settling and (holds < ask.need or holds * 2 < wanted) then holds = math.min(free, wanted) end
     if holds > 0 then held[ask.purse] = holds end
   end
-  local renews = oldest > 0 and (oldest + 61) * WIDTH[ask.window] or 0
+  renews = renews > 0 and math.max(0, renews - late) or 0
   answers[#answers + 1] = {
     ask.purse, number(holds - ask.held), number(free - holds), number(elsewhere.h), number(elsewhere.d), number(renews),
   }

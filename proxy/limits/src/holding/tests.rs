@@ -89,7 +89,8 @@ fn what_was_spent_is_told_by_bucket() {
     books.spend(Of::Rows, 3, Duration::from_secs(3600));
     books.spend(Of::Rows, 4, Duration::from_secs(3700));
     books.spend(Of::Export("case"), 4, Duration::from_secs(3700));
-    let told: serde_json::Value = serde_json::from_str(&spent(&books.own)).unwrap();
+    let told: serde_json::Value = serde_json::from_str(&spent(&books.own, NOW)).unwrap();
     assert_eq!(told["rows"], serde_json::json!({ "h": [[60, 3], [61, 4]], "d": [[2, 7]] }));
     assert_eq!(told["export:case"]["h"], serde_json::json!([[61, 4]]));
+    assert_eq!(told["now"], NOW.as_secs());
 }
