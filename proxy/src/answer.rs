@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use thiserror::Error;
 
 use forcefield_audit::Outcome;
-use forcefield_limits::Round;
+use forcefield_limits::{CutOff, Round};
 
 use crate::exchange::{Exchange, Unrecorded};
 use crate::presence::Presence;
@@ -67,6 +67,9 @@ pub enum Stop {
     /// The budget ended.
     #[error("{0}")]
     Spent(String),
+    /// This replica may not spend now what several share.
+    #[error("{0}")]
+    CutOff(CutOff),
     /// It may not go any more where it goes.
     #[error("{0}")]
     Elsewhere(String),
@@ -97,8 +100,8 @@ pub struct AnswerBody<B> {
     source: Option<B>,
     pass: Box<dyn Pass>,
     held: Option<Bytes>,
-    /// A piece that waits to be counted.
-    short: Option<(Round, Bytes)>,
+    /// A piece that waits to be counted, and how many rounds more it may.
+    short: Option<(Round, Bytes, u8)>,
     waiting: Option<(Waiting, Bytes)>,
     exchange: Option<Exchange>,
     recording: Option<Recording>,
@@ -109,6 +112,9 @@ pub struct AnswerBody<B> {
     exact: Option<u64>,
     presence: Option<Presence>,
 }
+
+/// Rounds that a piece waits for, beyond the first.
+const ROUNDS: u8 = 3;
 
 /// Something to wait for before a piece goes on.
 pub type Waiting = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>;
@@ -165,6 +171,7 @@ impl<B> AnswerBody<B> {
     fn cut(&mut self, stop: Stop) {
         let (outcome, rule) = match &stop {
             Stop::Spent(_) => (Outcome::Cut, "budget"),
+            Stop::CutOff(_) => (Outcome::Cut, "unavailable"),
             Stop::Elsewhere(_) => (Outcome::Cut, "destination"),
             Stop::Killed => (Outcome::Cut, "kill"),
             Stop::Unreadable(_) => (Outcome::Failed, "ledger"),
@@ -247,10 +254,16 @@ where
 
     /// Waits for what a piece needs before it is counted; gives the piece that may go on then.
     fn poll_short(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Some((round, _)) = &mut self.short else { return Poll::Ready(None) };
-        ready!(round.as_mut().poll(cx));
-        let piece = self.short.take().map(|(_, piece)| piece);
-        Poll::Ready(piece.and_then(|piece| self.pass_on(piece)))
+        while let Some((round, ..)) = &mut self.short {
+            ready!(round.as_mut().poll(cx));
+            let Some((_, piece, more)) = self.short.take() else { break };
+            // Another answer of the identity may have spent first what came.
+            match self.pass.short(&piece).filter(|_| more > 0) {
+                Some(round) => self.short = Some((round, piece, more - 1)),
+                None => return Poll::Ready(self.pass_on(piece)),
+            }
+        }
+        Poll::Ready(None)
     }
 
     /// Takes a piece through; gives the one that may go on now.
@@ -275,7 +288,7 @@ where
             Some(Ok(frame)) => {
                 let piece = frame.into_data().ok()?;
                 match self.pass.short(&piece) {
-                    Some(round) => self.short = Some((round, piece)),
+                    Some(round) => self.short = Some((round, piece, ROUNDS)),
                     None => return self.pass_on(piece),
                 }
             }

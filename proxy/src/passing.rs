@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use forcefield_credentials::Blotter;
-use forcefield_limits::{Counted, HandleScanner, Issued, Lease, Ledger, Round, RowCounter};
+use forcefield_limits::{Counted, Ended, HandleScanner, Issued, Lease, Ledger, Round, RowCounter};
 use forcefield_policy::names::IdentityName;
 use forcefield_policy::request::Origin;
 
@@ -99,12 +99,16 @@ impl Passing {
     }
 
     /// Counts a piece against the budget. Of one that is more than what is left goes what fits, so that the budget is
-    /// spent to its last row, and nothing after it.
+    /// spent to its last row, and nothing after it; when this replica may not go on, nothing of it goes.
     fn count(&mut self, mut piece: Bytes, exchange: &mut Exchange) -> (Bytes, Option<Stop>) {
         let before = self.counter.clone();
         let mut rows = self.counter.feed(&piece);
         let mut last = None;
-        while let Err(spent) = self.lease.count(rows, piece.len() as u64) {
+        while let Err(ended) = self.lease.count(rows, piece.len() as u64) {
+            let spent = match ended {
+                Ended::Spent(spent) => spent,
+                Ended::CutOff(cut_off) => return (Bytes::new(), Some(Stop::CutOff(cut_off))),
+            };
             let fitting = match spent.counted {
                 Counted::Bytes => usize::try_from(spent.left).unwrap_or(usize::MAX),
                 Counted::Rows | Counted::Export(_) => before.fitting(&piece, spent.left),

@@ -121,7 +121,7 @@ impl Refusal {
                     StatusCode::TOO_MANY_REQUESTS
                 }
                 Exceeded::Spent(_) | Exceeded::Share { .. } => StatusCode::FORBIDDEN,
-                Exceeded::Unknown | Exceeded::CutOff | Exceeded::Unavailable => {
+                Exceeded::Unknown | Exceeded::CutOff(_) | Exceeded::Unavailable => {
                     StatusCode::SERVICE_UNAVAILABLE
                 }
             },
@@ -146,7 +146,7 @@ impl Refusal {
             | Self::Denied(..)
             | Self::Quarantined(..)
             | Self::Killed(_) => "INSUFFICIENT_ACCESS",
-            Self::Exceeded(_, Exceeded::Unknown | Exceeded::CutOff | Exceeded::Unavailable) => {
+            Self::Exceeded(_, Exceeded::Unknown | Exceeded::CutOff(_) | Exceeded::Unavailable) => {
                 "SERVER_UNAVAILABLE"
             }
             Self::Exceeded(..) => "REQUEST_LIMIT_EXCEEDED",
@@ -212,9 +212,8 @@ impl Refusal {
                 Exceeded::Rate { retry_after, .. } | Exceeded::MakesRoom { retry_after, .. },
             )
             | Self::NoCredential(_, retry_after) => *retry_after,
-            Self::Exceeded(_, Exceeded::Concurrent { .. }) | Self::Intake(IntakeError::NoRoom) => {
-                Duration::from_secs(1)
-            }
+            Self::Exceeded(_, Exceeded::Concurrent { .. } | Exceeded::CutOff(_))
+            | Self::Intake(IntakeError::NoRoom) => Duration::from_secs(1),
             _ => return None,
         };
         Some(wait.as_secs_f64().ceil().max(1.0) as u64)

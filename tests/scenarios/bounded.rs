@@ -47,7 +47,7 @@ fn rows_recorded(proxy: &Proxy) -> u64 {
 }
 
 /// Has a Bulk 2.0 query job made, and gives its path.
-async fn query_job(client: &Client, soql: &str) -> String {
+pub(super) async fn query_job(client: &Client, soql: &str) -> String {
     let body = json!({"operation": "query", "query": soql});
     let reply = client.json("POST", "/services/data/v62.0/jobs/query", &body).await.unwrap();
     assert_eq!(reply.status, 200, "{}", reply.text());

@@ -34,7 +34,7 @@ pub use holding::LEASE;
 pub use keeper::StateStatus;
 pub use ledger::{Entry, HandleKey, Ledger, LedgerError};
 pub use limits::{Limits, OpenError};
-pub use meter::{Counted, Exceeded, Lease, Meter, Spend, Spent};
+pub use meter::{Counted, CutOff, Ended, Exceeded, Lease, Meter, Spend, Spent};
 pub use rows::RowCounter;
 pub use settle::Round;
 pub use shared_store::{

@@ -103,7 +103,7 @@ impl Limits {
         meter.admit(&self.shared, permit, exported(permit, origins))
     }
 
-    /// The same, which waits once for this replica's part of what several share, when it holds too little.
+    /// The same, which waits for this replica's part of what several share, when it holds too little.
     ///
     /// # Errors
     /// As [`Limits::admit`], and when the store does not answer.
@@ -115,20 +115,21 @@ impl Limits {
     ) -> Result<Lease, Exceeded> {
         if self.shared.replicas.is_some() {
             let meter = self.meters.load().get(identity).map(Arc::clone).ok_or(Exceeded::Unknown)?;
-            if let Some(round) = meter.short(&self.shared, permit, exported(permit, origins)) {
+            for _ in 0..ROUNDS {
+                let Some(round) = meter.short(&self.shared, permit, exported(permit, origins)) else { break };
                 round.await;
             }
         }
         self.admit(identity, permit, origins)
     }
 
-    /// Takes up what an answer to an identity says of its org's API calls: the value of `Sforce-Limit-Info`.
     /// The API calls of every org that an identity works with.
     #[must_use]
     pub fn orgs(&self) -> Vec<OrgCalls> {
         self.allowances.all()
     }
 
+    /// Takes up what an answer to an identity says of its org's API calls: the value of `Sforce-Limit-Info`.
     pub fn reported(&self, identity: &IdentityName, text: &str) {
         if let Some(meter) = self.meters.load().get(identity) {
             meter.allowance().reported(text);
@@ -186,6 +187,9 @@ impl std::fmt::Debug for Limits {
         f.debug_struct("Limits").field("meters", &self.meters.load().len()).finish_non_exhaustive()
     }
 }
+
+/// Rounds that a request waits for: another of the identity may have spent first what came.
+const ROUNDS: usize = 3;
 
 /// The objects that a permit exports.
 fn exported<'a>(permit: &'a Permit, origins: &'a [Option<Origin>]) -> impl Iterator<Item = &'a str> {

@@ -18,7 +18,7 @@ use crate::keeper::Shared;
 use rate::RequestRate;
 
 pub use lease::Lease;
-pub use refusal::{Counted, Exceeded, Spent};
+pub use refusal::{Counted, CutOff, Ended, Exceeded, Spent};
 
 /// The limits of one identity, and its account.
 #[derive(Debug)]

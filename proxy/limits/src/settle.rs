@@ -115,7 +115,8 @@ fn begin_rounds(meter: Arc<Meter>, shared: Arc<Shared>) {
     });
 }
 
-async fn round(meter: &Meter, shared: &Shared) {
+/// One round.
+pub(crate) async fn round(meter: &Meter, shared: &Shared) {
     let Some(replicas) = &shared.replicas else { return };
     let (account, generation) = (meter.account(), replicas.store.generation());
     let begun = {

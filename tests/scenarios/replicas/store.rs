@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use forcefield_tests::Redis;
-use serde_json::json;
+use forcefield_tests::{Client, Redis};
+use serde_json::{Value, json};
 
-use super::{replicas, status, thief, until};
-use crate::salesforce;
+use super::{GRANTS, HERE, replicas, status, thief, until};
+use crate::bounded::query_job;
+use crate::{before, salesforce};
 
 #[tokio::test]
 async fn without_the_store_exports_and_new_sessions_are_refused_and_restraints_stay() {
@@ -97,4 +98,65 @@ async fn a_store_that_does_not_answer_holds_nobody_up_for_long() {
     until(|| async { replicas[0].client("nightly").await.is_ok() }).await;
     let page = nightly.query("SELECT LastName FROM Contact").await.unwrap();
     assert_eq!((page.status, page.complete), (200, true));
+}
+
+/// Reads a download until it ends; gives whether it broke.
+async fn read_on(client: &Client, path: String) -> bool {
+    let mut download = client.download(&path).await.unwrap();
+    assert_eq!(download.status(), 200);
+    loop {
+        match download.next().await {
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return true,
+            None => return false,
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_under_way_ends_with_the_lease_and_says_why() {
+    let salesforce = salesforce().await;
+    let redis = Redis::start().await.unwrap();
+    let limited = format!("{GRANTS}limits: {{ rows: 900000000/day }}\n");
+    let builder = before(&salesforce).identity("drift", GRANTS).identity("nightly", &limited);
+    let builder = builder.section(HERE).controlled().unwrap().shared(&redis.url());
+    let replicas = builder.start_replicas(1).await.unwrap();
+    let (drift, nightly) =
+        (replicas[0].client("drift").await.unwrap(), replicas[0].client("nightly").await.unwrap());
+    let jobs = [
+        query_job(&drift, "SELECT Id FROM Reading__c LIMIT 10").await,
+        query_job(&nightly, "SELECT Id FROM Reading__c LIMIT 10").await,
+    ]
+    .map(|job| format!("{job}/results"));
+    salesforce.org().set_bulk_result_bytes(Some(1 << 30));
+    salesforce.org().set_pace(Some((4 << 10, Duration::from_millis(100))));
+    let [unlimited, limited] = jobs;
+    let downloads = async { tokio::join!(read_on(&drift, unlimited), read_on(&nightly, limited)) };
+    let black_hole = async {
+        until(|| async {
+            let watcher = replicas[0].responder("watcher").await.unwrap();
+            let open = watcher.get("/v1/streams").await.unwrap().json();
+            let bytes = |stream: &Value| stream["bytes"].as_u64().is_some_and(|bytes| bytes > 0);
+            open["streams"].as_array().is_some_and(|open| open.len() == 2 && open.iter().all(bytes))
+        })
+        .await;
+        redis.signal("STOP").await.unwrap();
+    };
+    let both = async { tokio::join!(downloads, black_hole).0 };
+    let broken = tokio::time::timeout(Duration::from_secs(120), both).await.unwrap();
+    assert_eq!(broken, (true, true), "{}", replicas[0].output());
+    salesforce.org().set_pace(None);
+    let records = replicas[0].records().unwrap();
+    let cut: Vec<_> = records.iter().filter(|record| record["unmapped"]["outcome"] == "cut").collect();
+    assert_eq!(cut.len(), 2, "{cut:?}");
+    for record in cut {
+        assert_eq!(record["unmapped"]["rule"], "unavailable");
+        let why = record["status_detail"].as_str().unwrap();
+        assert!(why.contains("the store that the replicas share does not answer"), "{why}");
+    }
+    assert_eq!((status(&drift).await, status(&nightly).await), (503, 503));
+    redis.signal("CONT").await.unwrap();
+    for client in [&drift, &nightly] {
+        until(|| async { status(client).await == 200 }).await;
+    }
 }

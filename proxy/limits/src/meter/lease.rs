@@ -6,7 +6,7 @@ use forcefield_config::config::Budget;
 use forcefield_policy::decision::Permit;
 use forcefield_policy::request::Rows;
 
-use super::{Counted, Exceeded, ExportBudget, Meter, OfOrg, Spent};
+use super::{Counted, CutOff, Ended, Exceeded, ExportBudget, Meter, OfOrg, Spent};
 use crate::account::{Amount, Books, Of, Place, Short};
 use crate::holding::Among;
 use crate::keeper::{Order, Shared};
@@ -50,7 +50,7 @@ impl Meter {
             rate.take(among).map_err(|retry_after| rate.exceeded(retry_after))?;
         }
         self.org.make_room(among)?;
-        self.fits(shared, &mut books, &exports, one).map_err(|spent| self.refused(&mut books, spent))?;
+        self.fits(shared, &mut books, &exports, one)?;
         self.has_calls(shared, &mut books)?;
         let most = self.concurrent.map(|most| among.of(most));
         let place = self.account.enter(most).map_err(|limit| Exceeded::Concurrent { limit })?;
@@ -88,8 +88,7 @@ impl Meter {
         }
         let holding = books.holding.as_mut()?;
         holding.used = now;
-        // A request needs that the lease lasts; a piece of an answer only what it counts for.
-        if lacking.is_empty() && (lasts || needed.calls == 0) {
+        if lacking.is_empty() && lasts {
             return None;
         }
         lacking.into_iter().for_each(|(of, needed)| holding.need(of, needed));
@@ -104,18 +103,7 @@ impl Meter {
             return Ok(Among::default());
         };
         let current = !permit.is_export() || replicas.store.is_current();
-        if holding.lasts(shared.time.now()) && current { Ok(holding.among()) } else { Err(Exceeded::CutOff) }
-    }
-
-    /// A budget that is spent here may have something left elsewhere, which did not come in time.
-    fn refused(&self, books: &mut Books, spent: Spent) -> Exceeded {
-        let of = match &spent.counted {
-            Counted::Rows => self.rows.map(|_| Of::Rows),
-            Counted::Bytes => self.bytes.map(|_| Of::Bytes),
-            Counted::Export(_) => None,
-        };
-        let free = of.and_then(|of| books.holding.as_ref().map(|holding| holding.free(of)));
-        if free.is_some_and(|free| free > 0) { Exceeded::CutOff } else { Exceeded::Spent(spent) }
+        if holding.lasts(shared.time.now()) && current { Ok(holding.among()) } else { Err(CutOff.into()) }
     }
 
     fn exports_of<'a>(&self, objects: impl Iterator<Item = &'a str>) -> Vec<ExportBudget> {
@@ -132,6 +120,7 @@ impl Meter {
         if books.left(Of::Calls, budget, now) > 0 {
             return Ok(());
         }
+        may_come(books, Of::Calls)?;
         let renews = books.renews(Of::Calls, budget.window).unwrap_or(now);
         let (_, most) = self.org.allowance.calls();
         let share = budget.amount.get();
@@ -145,19 +134,21 @@ impl Meter {
         }
     }
 
-    /// Whether so much more may be spent now.
+    /// Whether so much more may be spent here and now.
     fn fits(
         &self,
         shared: &Shared,
         books: &mut Books,
         exports: &[ExportBudget],
         more: Amount,
-    ) -> Result<(), Spent> {
+    ) -> Result<(), Ended> {
         let now = shared.time.now();
-        books.fits(self.counted(exports, more), now).map_err(|Short { of, budget, left }| {
-            let renews = books.renews(of, budget.window).unwrap_or(now);
-            let counted = counted(of, exports);
-            Spent { counted, budget, left, renews_at: shared.time.on_the_wall(renews) }
+        if books.holding.as_ref().is_some_and(|holding| !holding.lasts(now)) {
+            return Err(CutOff.into());
+        }
+        books.fits(self.counted(exports, more), now).or_else(|short| {
+            may_come(books, short.of)?;
+            Err(spent(shared, books, exports, short).into())
         })
     }
 
@@ -193,8 +184,9 @@ impl Lease {
     /// Counts a chunk of the answer, before it goes on to the client.
     ///
     /// # Errors
-    /// It is more than is left of a budget: nothing of it was counted, and nothing of it may go on.
-    pub fn count(&mut self, rows: u64, bytes: u64) -> Result<(), Spent> {
+    /// It is more than is left of a budget, or this replica may not go on: nothing of it was counted, and nothing of it
+    /// may go on.
+    pub fn count(&mut self, rows: u64, bytes: u64) -> Result<(), Ended> {
         let more = Amount { rows, bytes, calls: 0 };
         let mut books = self.meter.account.books();
         let books = &mut *books;
@@ -233,8 +225,15 @@ impl Lease {
     /// # Errors
     /// It does not: the answer must not begin.
     pub fn expect(&self, rows: u64) -> Result<(), Spent> {
-        let more = Amount { rows, bytes: 0, calls: 0 };
-        self.meter.fits(&self.shared, &mut self.meter.account.books(), &self.exports, more)
+        let (more, now) = (Amount { rows, bytes: 0, calls: 0 }, self.shared.time.now());
+        let mut books = self.meter.account.books();
+        for (of, budget, more) in self.meter.counted(&self.exports, more) {
+            let left = books.left_in_all(of, budget, now);
+            if more > left {
+                return Err(spent(&self.shared, &mut books, &self.exports, Short { of, budget, left }));
+            }
+        }
+        Ok(())
     }
 
     /// The rows that are left, for `X-Forcefield-Rows-Left`: the least of the budgets that its rows count against.
@@ -246,11 +245,11 @@ impl Lease {
         let of_rows = self.meter.counted(&self.exports, ROW).filter(|(_, _, more)| *more > 0);
         of_rows.map(|(of, budget, _)| books.left_in_all(of, budget, now)).min()
     }
+
     /// Takes up what the org says of its API calls in the whole body of `/limits`, which this lease was for.
     pub fn listed(&self, body: &[u8]) {
         self.meter.allowance().listed(body);
     }
-
 
     /// The rows counted so far.
     #[must_use]
@@ -285,6 +284,23 @@ impl Amount {
 fn one(permit: &Permit, exports: &[ExportBudget]) -> Amount {
     let rows = permit.answer().rows != Rows::None || !exports.is_empty();
     Amount { rows: u64::from(rows), bytes: 1, calls: 1 }
+}
+
+/// A budget of which this replica has too little may have something left elsewhere, which did not come in time.
+fn may_come(books: &Books, of: Of<'_>) -> Result<(), CutOff> {
+    let free = books.holding.as_ref().map_or(0, |holding| holding.free(of));
+    if free > 0 { Err(CutOff) } else { Ok(()) }
+}
+
+/// What is told of a budget that has too little left.
+fn spent(
+    shared: &Shared,
+    books: &mut Books,
+    exports: &[ExportBudget],
+    Short { of, budget, left }: Short<'_>,
+) -> Spent {
+    let renews = books.renews(of, budget.window).unwrap_or_else(|| shared.time.now());
+    Spent { counted: counted(of, exports), budget, left, renews_at: shared.time.on_the_wall(renews) }
 }
 
 /// What is told of it when it is spent.

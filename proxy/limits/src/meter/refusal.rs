@@ -55,12 +55,39 @@ pub enum Exceeded {
     #[error("has no limits here; the configuration does not name it")]
     Unknown,
     /// This replica holds nothing of what several share, and cannot have it now: 503.
-    #[error("cannot be served while the store that the replicas share does not answer")]
-    CutOff,
+    #[error(transparent)]
+    CutOff(#[from] CutOff),
     /// What it spends cannot be written down: 503.
     #[error("cannot be served while the state of limits cannot be written")]
     Unavailable,
 }
+
+/// Why a piece of an answer may not go on.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Ended {
+    /// A budget is spent.
+    #[error(transparent)]
+    Spent(#[from] Spent),
+    /// This replica holds too little of what several share, and cannot have more now.
+    #[error(transparent)]
+    CutOff(#[from] CutOff),
+}
+
+impl From<Ended> for Exceeded {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Spent(spent) => spent.into(),
+            Ended::CutOff(cut_off) => cut_off.into(),
+        }
+    }
+}
+
+/// This replica holds nothing of what several share, or too little, and cannot have more now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "cannot be served now: the store that the replicas share does not answer, or is just learning what was spent"
+)]
+pub struct CutOff;
 
 /// A budget is spent, or would be by more than is left of it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
