@@ -41,8 +41,10 @@ for i = 1, #all, 2 do
   local lane, value = all[i], all[i + 1]
   local record = read(value)
   if lane ~= ARGV[2] then
-    -- What ended processes of this replica spent is in its report.
-    if not record or (is_ours(lane) and not living[lane]) or record.at + FORGOTTEN < now then
+    -- What ended processes of this replica spent is in its report. Those that began after this one it may not know yet,
+    -- nor may a report that was long on its way.
+    local ended = is_ours(lane) and not living[lane] and lane < ARGV[2]
+    if not record or ended or record.at + FORGOTTEN < now then
       redis.call('HDEL', KEYS[1], lane)
     else
       record.held, record.spent = cjson.decode(record.held), cjson.decode(record.spent)

@@ -26,7 +26,7 @@ struct Process {
 
 impl Process {
     fn lane(&self, number: u64) -> String {
-        format!("replica{}/{number}", self.replica)
+        format!("replica{}/{number:03}", self.replica)
     }
 
     /// What it tells next, and asks.

@@ -103,7 +103,7 @@ impl Store {
             return None;
         }
         // What ended processes of this replica spent is in its report.
-        self.lanes.retain(|lane, _| lane.0 != told.lane.0);
+        self.lanes.retain(|lane, _| lane.0 != told.lane.0 || lane.1 > told.lane.1);
         let elsewhere: u64 = self.lanes.values().map(|lane| lane.held + lane.spent).sum();
         let free = BUDGET.saturating_sub(told.spent + elsewhere);
         if let Some(all) = &mut self.settling {
