@@ -199,7 +199,7 @@ async fn a_folder_that_is_deleted_blocks_requests_though_nothing_is_to_be_writte
     until(&writer, true).await;
     write(&writer, 3..4).await;
     drop(writer);
-    let report = verify(dir.path(), &key()).unwrap();
+    let report = verified(dir.path()).unwrap();
     assert_eq!((report.records, report.is_sound()), (1, false), "it goes on, and what is gone is missed");
 }
 
@@ -221,7 +221,7 @@ async fn a_file_or_a_head_that_is_deleted_is_missed_and_followed_by_the_next() {
         until(&writer, true).await;
         write(&writer, 3..4).await;
         drop(writer);
-        let report = verify(dir.path(), &key()).unwrap();
+        let report = verified(dir.path()).unwrap();
         let (records, sound) = if end == "head" { (3, true) } else { (1, false) };
         assert_eq!((report.records, report.is_sound()), (records, sound), "{end}: {:?}", report.problems);
     }
