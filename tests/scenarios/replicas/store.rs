@@ -143,7 +143,7 @@ async fn an_answer_under_way_ends_with_the_lease_and_says_why() {
         redis.signal("STOP").await.unwrap();
     };
     let both = async { tokio::join!(downloads, black_hole).0 };
-    let broken = tokio::time::timeout(Duration::from_secs(120), both).await.unwrap();
+    let broken = tokio::time::timeout(Duration::from_secs(120), Box::pin(both)).await.unwrap();
     assert_eq!(broken, (true, true), "{}", replicas[0].output());
     salesforce.org().set_pace(None);
     let records = replicas[0].records().unwrap();
