@@ -460,9 +460,9 @@ fn warn_if(heard: io::Result<()>) {
 
 /// Ends what an integration has here, which was killed at another replica.
 fn stop(service: &Arc<Service>, killed: IdentityName) {
-    let service = Arc::clone(service);
+    let (service, open) = (Arc::clone(service), service.presences.count(&killed));
     tokio::spawn(async move {
-        let stopped = service.stop(&killed).await;
+        let stopped = service.stop(&killed, open).await;
         let (done, undone) = (stopped.done.join("; "), stopped.undone.join("; "));
         tracing::warn!(identity = %killed, done, undone, "stopped, as a responder ordered at another replica");
     });

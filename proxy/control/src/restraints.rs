@@ -230,8 +230,12 @@ impl Restraints {
             return Ok(0);
         }
         let events: Vec<Event> = restraints.iter().map(Event::put_on).collect();
-        let next = fold(InForce::clone(&in_force), restraints.into_iter().map(Change::PutOn));
+        let changes: Vec<Change> = restraints.into_iter().map(Change::PutOn).collect();
+        let killed: Vec<IdentityName> = changes.iter().filter_map(Change::killed).collect();
+        let next = fold(InForce::clone(&in_force), changes);
         self.in_force.store(Arc::new(next));
+        // Before anything is written or told, which may take its time.
+        killed.iter().for_each(|identity| self.gates.cut(identity));
         let written = self.journal.append_all(&events);
         drop(changing);
         let told = self.tell(&events);

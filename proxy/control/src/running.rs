@@ -40,8 +40,9 @@ pub trait Running: Send + Sync {
     /// Has decisions follow the break-glass grants in force.
     fn grants_changed(&self);
 
-    /// Cuts everything that an integration, which is quarantined already, has open, and revokes what it holds.
-    async fn stop(&self, identity: &IdentityName) -> Stopped;
+    /// Cuts everything that an integration, which is quarantined already, has open, and revokes what it holds. `open` is
+    /// how much it had open before, for the answer.
+    async fn stop(&self, identity: &IdentityName, open: usize) -> Stopped;
 
     /// The tokens that Forcefield handed out and that work, oldest first: of all integrations, or of one.
     ///

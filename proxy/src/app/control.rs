@@ -229,8 +229,8 @@ impl Running for Steering {
         self.service.follow_grants();
     }
 
-    async fn stop(&self, identity: &IdentityName) -> Stopped {
-        let mut stopped = self.service.stop(identity).await;
+    async fn stop(&self, identity: &IdentityName, open: usize) -> Stopped {
+        let mut stopped = self.service.stop(identity, open).await;
         match self.service.replicas.as_ref().map(|replicas| (replicas.hears(), replicas.others())) {
             Some((true, others)) => {
                 stopped.done.push(format!("told {others} other replicas, which do the same"))
@@ -345,9 +345,10 @@ impl Steering {
 
 impl Service {
     /// Cuts everything that an integration, which is quarantined already, has open here, and revokes what it holds.
-    pub(crate) async fn stop(self: &Arc<Self>, identity: &IdentityName) -> Stopped {
+    /// `open` is how much it had open before.
+    pub(crate) async fn stop(self: &Arc<Self>, identity: &IdentityName, open: usize) -> Stopped {
         let mut stopped = Stopped::default();
-        self.cut_all(identity, &mut stopped).await;
+        self.cut_all((identity, open), &mut stopped).await;
         let (sessions, whose) = (self.sessions(), identity.clone());
         let revoked = tokio::task::spawn_blocking(move || sessions.revoke_identity(&whose)).await;
         match revoked.unwrap_or_else(|_| Err(std::io::Error::other("it broke off"))) {
@@ -366,9 +367,8 @@ impl Service {
     }
 
     /// Cuts what is open: what reads hears at once, and the connection of what does not is closed.
-    async fn cut_all(&self, identity: &IdentityName, stopped: &mut Stopped) {
+    async fn cut_all(&self, (identity, open): (&IdentityName, usize), stopped: &mut Stopped) {
         let presences = &self.presences;
-        let open = presences.count(identity);
         self.restraints.cut(identity);
         for _ in 0..LOOKS {
             if presences.count(identity) == 0 {

@@ -1,6 +1,6 @@
 //! What a browser's requests must carry, one by one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use forcefield_tests::{Client, Download, Proxy};
 use serde_json::{Value, json};
@@ -213,11 +213,9 @@ async fn what_happens_is_told_as_it_happens_to_those_who_may_know() {
 
     let drift = proxy.client("drift").await.unwrap();
     assert_eq!(drift.query("SELECT SSN__c FROM Contact").await.unwrap().status, 403);
-    let start = Instant::now();
     let refusal = events.next("refusal").await.unwrap();
     assert_eq!((&refusal["identity"], &refusal["status"]), (&json!("drift"), &json!(403)));
     assert!(refusal["reason"].to_string().contains("SSN__c"), "{refusal}");
-    assert!(start.elapsed() < Duration::from_millis(900), "it is told at once: {:?}", start.elapsed());
     let changed = loop {
         let tick = events.next("status").await.unwrap();
         if tick["identities"].as_array().is_some_and(|all| !all.is_empty()) {

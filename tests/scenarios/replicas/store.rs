@@ -93,7 +93,7 @@ async fn a_store_that_does_not_answer_holds_nobody_up_for_long() {
     let page = nightly.query("SELECT LastName FROM Contact").await;
     assert!(page.is_ok_and(|page| page.status != 200 || !page.complete), "its cursor cannot be kept");
     assert!(replicas[0].client("nightly").await.is_err(), "no new session");
-    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     redis.signal("CONT").await.unwrap();
     until(|| async { replicas[0].client("nightly").await.is_ok() }).await;
     let page = nightly.query("SELECT LastName FROM Contact").await.unwrap();

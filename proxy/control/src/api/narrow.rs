@@ -9,12 +9,14 @@ use super::{Api, Refused, Reply};
 use crate::restraints::{Effect, Restraint};
 use crate::routes::Action;
 use crate::staff::Responder;
-use crate::wire::{ActionAnswer, ActionRequest};
+use crate::wire::{ActionAnswer, ActionRequest, Stream};
 
 impl Api {
     /// Puts a restraint on one integration, and for a kill ends what it has open and holds.
     pub(super) async fn restrain(&self, restraint: Restraint, who: &Responder, answer: &mut ActionAnswer) {
         let (target, effect, now) = (restraint.identity.clone(), restraint.effect, restraint.since);
+        let of_target = |stream: &Stream| stream.identity == target.as_str();
+        let open = self.running.streams().iter().filter(|stream| of_target(stream)).count();
         match self.restraints.put_on(restraint) {
             Ok(changed) => {
                 answer.changed = changed;
@@ -31,7 +33,7 @@ impl Api {
             self.running.throttles_changed();
         }
         if effect == Effect::Kill {
-            let stopped = self.running.stop(&target).await;
+            let stopped = self.running.stop(&target, open).await;
             answer.done.extend(stopped.done);
             answer.undone.extend(stopped.undone);
             self.end_grants(&target, (who, now), answer);

@@ -46,7 +46,7 @@ impl Running for Noted {
     async fn jobs(&self, _: Option<&IdentityName>) -> Result<wire::Jobs, String> {
         Ok(wire::Jobs { jobs: Vec::new(), cut: false })
     }
-    async fn stop(&self, _: &IdentityName) -> Stopped {
+    async fn stop(&self, _: &IdentityName, _: usize) -> Stopped {
         Stopped { done: vec!["cut 2 streams".into()], undone: vec![] }
     }
     async fn reload(&self) -> Result<(), String> {
