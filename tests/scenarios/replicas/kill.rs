@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use forcefield_emulator::Org;
+use forcefield_emulator::{Org, Server};
 use forcefield_tests::{Client, Proxy, Redis};
 use serde_json::json;
 use tokio::time::timeout;
@@ -78,14 +78,20 @@ fn state(org: &Org, path: &str) -> &'static str {
     jobs.iter().find(|job| id.starts_with(&job.id) || job.id.starts_with(id)).unwrap().state
 }
 
+/// An org whose exports finish at once, and whose results flow for longer than any test waits: some megabytes a second
+/// each, which leaves the machine to others.
+async fn org_of_large_results() -> Server {
+    let salesforce = salesforce().await;
+    salesforce.set_bulk_polls(1);
+    salesforce.org().set_bulk_result_bytes(Some(RESULT));
+    salesforce.org().set_pace(Some((32 << 10, Duration::from_millis(10))));
+    salesforce
+}
+
 #[tokio::test]
 async fn a_kill_ends_large_downloads_jobs_and_tokens_on_three_replicas() {
-    let salesforce = salesforce().await;
+    let salesforce = org_of_large_results().await;
     let org = salesforce.org();
-    salesforce.set_bulk_polls(1);
-    org.set_bulk_result_bytes(Some(RESULT));
-    // Some megabytes a second each, so that they flow and leave the machine to others.
-    org.set_pace(Some((32 << 10, Duration::from_millis(10))));
     let redis = Redis::start().await.unwrap();
     let replicas = replicas(&salesforce, &redis, 3, "").await;
     let mut all = Vec::new();
@@ -136,11 +142,7 @@ async fn a_kill_ends_large_downloads_jobs_and_tokens_on_three_replicas() {
 
 #[tokio::test]
 async fn a_kill_cuts_here_before_a_store_that_does_not_answer_is_waited_for() {
-    let salesforce = salesforce().await;
-    let org = salesforce.org();
-    salesforce.set_bulk_polls(1);
-    org.set_bulk_result_bytes(Some(RESULT));
-    org.set_pace(Some((32 << 10, Duration::from_millis(10))));
+    let salesforce = org_of_large_results().await;
     let redis = Redis::start().await.unwrap();
     let replicas = replicas(&salesforce, &redis, 1, "").await;
     let mut busy = busy(&replicas[0]).await;

@@ -113,6 +113,16 @@ async fn the_turn_of_a_killed_replica_passes_on() {
     asking.abort();
 }
 
+/// Asks, and is refused, until the replica says this.
+async fn refused_until(replica: &Proxy, client: &Client, said: &str) {
+    let start = Instant::now();
+    while !replica.output().contains(said) {
+        assert!(start.elapsed() < Duration::from_secs(60), "{}", replica.output());
+        assert_eq!(status(client).await, 503);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_token_whose_successor_was_lost_is_not_spent_again() {
     let salesforce = salesforce().await;
@@ -127,12 +137,7 @@ async fn a_token_whose_successor_was_lost_is_not_spent_again() {
     for (replica, client) in replicas.iter().zip(&clients) {
         eventually(client, 503).await;
         // The first to ask finds no answer, whoever asks next what has come of it.
-        let start = Instant::now();
-        while !replica.output().contains(SPENT) {
-            assert!(start.elapsed() < Duration::from_secs(60), "{}", replica.output());
-            assert_eq!(status(client).await, 503);
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        refused_until(replica, client, SPENT).await;
     }
     assert_eq!(salesforce.org().refresh_tokens_reused(), 0);
     authorize_anew(&salesforce, &replicas);
@@ -186,12 +191,7 @@ async fn nothing_is_spent_while_the_store_is_away_or_has_lost_the_newest_token()
     salesforce.org().expire_all_sessions();
     for (replica, client) in replicas.iter().zip(&clients) {
         eventually(client, 503).await;
-        let start = Instant::now();
-        while !replica.output().contains(LOST) {
-            assert!(start.elapsed() < Duration::from_secs(60), "{}", replica.output());
-            assert_eq!(status(client).await, 503);
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        refused_until(replica, client, LOST).await;
     }
     assert_eq!(salesforce.org().refresh_tokens_reused(), 0);
     authorize_anew(&salesforce, &replicas);
