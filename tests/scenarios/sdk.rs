@@ -28,11 +28,11 @@ async fn simple_salesforce_works_unmodified() {
     let proxy = with(&salesforce, GRANTS).await;
     let mut command = Command::new(python);
     command.arg(sdk::script("simple_salesforce_client.py"));
-    command.args([&format!("localhost:{}", proxy.address().port()), "nightly", SECRET]);
+    command.args([&format!("localhost:{}", proxy.relay_address().await.unwrap().port()), "nightly", SECRET]);
     command.env("REQUESTS_CA_BUNDLE", proxy.ca_file().unwrap());
     let seen = sdk::run_client(command).await.unwrap();
     check(&seen);
-    assert_eq!(seen["instance"], format!("localhost:{}", proxy.address().port()));
+    assert_eq!(seen["instance"], format!("localhost:{}", proxy.relay_address().await.unwrap().port()));
     for name in ["field", "object", "write"] {
         assert_eq!(seen[name]["status"], 403, "{seen}");
         assert_eq!(seen[name]["code"], "INSUFFICIENT_ACCESS", "{seen}");
@@ -44,7 +44,7 @@ async fn jsforce_works_unmodified() {
     let modules = sdk::node("jsforce", &["jsforce@3.10.16"]).unwrap();
     let salesforce = salesforce().await;
     let proxy = with(&salesforce, GRANTS).await;
-    let url = format!("https://localhost:{}", proxy.address().port());
+    let url = format!("https://localhost:{}", proxy.relay_address().await.unwrap().port());
     let mut command = Command::new("node");
     command.arg(sdk::script("jsforce_client.js")).args([&url, "nightly", SECRET]);
     command
@@ -115,8 +115,8 @@ async fn described(builder: Builder) -> Proxy {
     proxy
 }
 
-fn url(proxy: &Proxy) -> String {
-    format!("https://localhost:{}", proxy.address().port())
+async fn url(proxy: &Proxy) -> String {
+    format!("https://localhost:{}", proxy.relay_address().await.unwrap().port())
 }
 
 /// A script for the Python that has these packages.
@@ -168,9 +168,10 @@ async fn pyforce_works_unmodified() {
     let salesforce = salesforce().await;
     let proxy = described(everything(&salesforce)).await;
     let mut command = python("pyforce", &["pyforce==1.9.1", "six==1.17.0", "requests==2.34.2"]);
-    command.args([&url(&proxy), USER, SECRET]);
+    command.args([&url(&proxy).await, USER, SECRET]);
     let seen = seen(command, &proxy, 40).await;
-    assert!(seen["server"].as_str().is_some_and(|server| server.starts_with(&url(&proxy))), "{seen}");
+    let url = url(&proxy).await;
+    assert!(seen["server"].as_str().is_some_and(|server| server.starts_with(&url)), "{seen}");
     let refused = json!({"class": "SoapFaultError", "code": "INSUFFICIENT_ACCESS"});
     let expected = json!({
         "contacts": 5000,
@@ -195,7 +196,7 @@ async fn django_salesforce_works_unmodified() {
         let salesforce = salesforce().await;
         let proxy = described(everything(&salesforce)).await;
         let mut command = python("django", &packages);
-        command.args([&url(&proxy), "nightly", SECRET, USER, SECRET, login]);
+        command.args([&url(&proxy).await, "nightly", SECRET, USER, SECRET, login]);
         let seen = seen(command, &proxy, 30).await;
         let refused = json!({"class": "SalesforceError", "refused": true});
         let expected = json!({
@@ -219,11 +220,17 @@ async fn salesforce_api_works_unmodified() {
     let mut proxy = described(everything(&salesforce).connect().unwrap()).await;
     let tunnels = proxy.connect_address().await.unwrap();
     let mut command = python("salesforce-api", &["salesforce-api==0.1.46", "requests==2.34.2"]);
-    command.args([&format!("localhost:{}", proxy.address().port()), "nightly", SECRET, USER, SECRET]);
+    command.args([
+        &format!("localhost:{}", proxy.relay_address().await.unwrap().port()),
+        "nightly",
+        SECRET,
+        USER,
+        SECRET,
+    ]);
     command.env("TUNNELS", format!("http://{tunnels}"));
     let seen = seen(command, &proxy, 40).await;
     let expected = json!({
-        "instance": url(&proxy),
+        "instance": url(&proxy).await,
         "contacts": 5000,
         "read": "Energy",
         "loaded": ["SuccessResultRecord", "SuccessResultRecord"],
@@ -243,11 +250,11 @@ async fn nforce_works_unmodified() {
     let salesforce = salesforce().await;
     let proxy = described(everything(&salesforce)).await;
     let mut command = node("nforce", &["nforce@1.13.0"]);
-    command.args([&url(&proxy), "nightly", SECRET, USER, SECRET]);
+    command.args([&url(&proxy).await, "nightly", SECRET, USER, SECRET]);
     let seen = seen(command, &proxy, 30).await;
     let refused = json!({"status": 403, "code": "INSUFFICIENT_ACCESS"});
     let expected = json!({
-        "instance": url(&proxy),
+        "instance": url(&proxy).await,
         "id": true,
         "user": true,
         "contacts": 5000,
@@ -268,7 +275,7 @@ async fn salesforce_bulk_works_unmodified() {
     let python = sdk::python("salesforce-bulk", &["salesforce-bulk==2.2.0"]).unwrap();
     let salesforce = salesforce().await;
     let proxy = exporting(&salesforce).await;
-    let url = format!("https://localhost:{}", proxy.address().port());
+    let url = format!("https://localhost:{}", proxy.relay_address().await.unwrap().port());
     let mut command = Command::new(python);
     command.arg(sdk::script("salesforce_bulk_client.py")).args([&url, &token(&proxy).await]);
     command.env("REQUESTS_CA_BUNDLE", proxy.ca_file().unwrap());
@@ -288,7 +295,8 @@ async fn simple_salesforce_exports_and_loads() {
     let proxy = exporting(&salesforce).await;
     let mut command = Command::new(python);
     command.arg(sdk::script("simple_salesforce_bulk_client.py"));
-    command.args([&format!("localhost:{}", proxy.address().port()), &token(&proxy).await]);
+    command
+        .args([&format!("localhost:{}", proxy.relay_address().await.unwrap().port()), &token(&proxy).await]);
     command.env("REQUESTS_CA_BUNDLE", proxy.ca_file().unwrap());
     let seen = sdk::run_client(command).await.unwrap();
     assert_eq!(seen["bulk2"], json!([2000, 2000, 1000]), "{seen}");
@@ -305,7 +313,7 @@ async fn jsforce_works_in_soap_and_bulk() {
     let modules = sdk::node("jsforce", &["jsforce@3.10.16"]).unwrap();
     let salesforce = salesforce().await;
     let proxy = exporting(&salesforce).await;
-    let url = format!("https://localhost:{}", proxy.address().port());
+    let url = format!("https://localhost:{}", proxy.relay_address().await.unwrap().port());
     let mut command = Command::new("node");
     command.arg(sdk::script("jsforce_doors_client.js")).args([&url, "nightly@test.example", SECRET]);
     command

@@ -8,6 +8,7 @@ pub mod collector;
 pub mod pki;
 pub mod proxy;
 pub mod redis;
+mod relay;
 pub mod sdk;
 mod watch;
 

@@ -11,10 +11,12 @@ use forcefield_emulator::Server;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::pki::{self, Authority};
+use crate::relay::Relay;
 use crate::watch::Watch;
 
 /// The secret of every test identity's client.
@@ -56,6 +58,7 @@ pub struct Proxy {
     output: PathBuf,
     address: SocketAddr,
     metrics: SocketAddr,
+    relay: OnceCell<Relay>,
     binary: PathBuf,
 }
 
@@ -322,6 +325,7 @@ impl Proxy {
             output,
             address: nowhere,
             metrics: nowhere,
+            relay: OnceCell::new(),
             binary,
         };
         proxy.address = proxy.wait_for_listener("proxy").await?;
@@ -437,6 +441,18 @@ impl Proxy {
     /// When it does not listen there.
     pub async fn connect_address(&mut self) -> Result<SocketAddr> {
         self.wait_for_listener("connect").await
+    }
+
+    /// Where clients that are programs of their own reach it: what they receive is searched on its way to them.
+    ///
+    /// # Errors
+    /// It cannot listen.
+    pub async fn relay_address(&self) -> Result<SocketAddr> {
+        let start = async {
+            let shown = |name| std::fs::read(self.folder.path().join(name));
+            Relay::start(&shown("tls/proxy.crt")?, &shown("tls/proxy.key")?, self.anonymous()?).await
+        };
+        Ok(self.relay.get_or_try_init(|| start).await?.address())
     }
 
     /// Where metrics are served, without TLS.

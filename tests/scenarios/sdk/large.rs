@@ -20,7 +20,11 @@ async fn the_sf_cli_works_unmodified() {
     let login = proxy.anonymous().unwrap().form("/services/oauth2/token", &form).await.unwrap().json();
     let tokens = ["access_token", "refresh_token"].map(|name| login[name].as_str().unwrap());
     let mut command = Command::new("python3");
-    command.arg(sdk::script("sf_client.py")).arg(modules.join("node_modules")).arg(url(&proxy)).args(tokens);
+    command
+        .arg(sdk::script("sf_client.py"))
+        .arg(modules.join("node_modules"))
+        .arg(url(&proxy).await)
+        .args(tokens);
     command.args(["sf", "sf-secret", USER]).arg(proxy.folder().join("keys/ci.pem")).arg(folder.path());
     let seen = seen(command, &proxy, 150).await;
     let org = &seen["token"];
@@ -72,11 +76,11 @@ async fn cumulusci_works_unmodified() {
     let salesforce = salesforce().await;
     let proxy = described(everything(&salesforce)).await;
     let mut command = python("cumulusci", &["cumulusci==4.10.1"]);
-    command.args([&url(&proxy), USER]).arg(proxy.folder().join("keys/ci.pem"));
-    command.env("SF_PROD_LOGIN_URL", url(&proxy)).env("SF_SANDBOX_LOGIN_URL", url(&proxy));
+    command.args([&url(&proxy).await, USER]).arg(proxy.folder().join("keys/ci.pem"));
+    command.env("SF_PROD_LOGIN_URL", url(&proxy).await).env("SF_SANDBOX_LOGIN_URL", url(&proxy).await);
     let seen = seen(command, &proxy, 20).await;
     let expected = json!({
-        "instance": url(&proxy),
+        "instance": url(&proxy).await,
         "user": true,
         "version": "68.0",
         "contacts": 5000,
@@ -92,7 +96,7 @@ async fn dlt_works_unmodified() {
     let salesforce = salesforce().await;
     let proxy = described(everything(&salesforce)).await;
     let mut command = python("dlt", &["dlt==1.31.0"]);
-    command.args([&url(&proxy), "nightly", SECRET]);
+    command.args([&url(&proxy).await, "nightly", SECRET]);
     let seen = seen(command, &proxy, 10).await;
     expect(&seen, &json!({"contacts": 5000, "field": 403, "object": 403}));
 }
@@ -108,10 +112,10 @@ async fn simpleforce_works_unmodified() {
     build.args(["build", "-mod=readonly", "-o"]).arg(&built).current_dir(sdk::script("simpleforce"));
     assert!(build.status().await.unwrap().success());
     let mut command = Command::new(built);
-    command.args([&url(&proxy), USER, SECRET]);
+    command.args([&url(&proxy).await, USER, SECRET]);
     let seen = seen(command, &proxy, 20).await;
     let expected = json!({
-        "instance": url(&proxy),
+        "instance": url(&proxy).await,
         "contacts": 5000,
         "described": true,
         "read": "Energy",
