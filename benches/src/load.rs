@@ -1,11 +1,14 @@
-//! The load that is put on a proxy: `h2load` (Debian: nghttp2-client).
+//! The load that is put on a proxy: as much as it takes by `h2load` (Debian: nghttp2-client), or paced by this process.
 
-use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use forcefield_tests::Client;
+use forcefield_tests::client::Protocol;
 use tokio::process::Command;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 use crate::proxies::Proxy;
 
@@ -47,26 +50,40 @@ impl Load<'_> {
         Ok(Full { cost: spent.as_secs_f64() * 1e6 / requests as f64, rate: rate.context("no rate told")? })
     }
 
-    /// Sends at a pace of its own, whatever the proxy does, and times each request.
+    /// Sends at a pace of its own, evenly and whatever the proxy does, and times each request from when it was due.
     ///
     /// # Errors
     /// When one of them fails.
-    pub async fn paced(&self, proxy: &Proxy, rate: f64, lasting: Duration) -> Result<Latencies> {
-        let log = tempfile::NamedTempFile::new()?;
-        let each = (rate / CONNECTIONS as f64).max(1.0);
-        let (log_file, rps) = (format!("--log-file={}", log.path().display()), format!("--rps={each:.2}"));
-        self.run(proxy, &["-D", &lasting.as_secs().to_string(), &rps, &log_file]).await?;
-        let mut took = Vec::new();
-        for line in fs::read_to_string(log.path())?.lines() {
-            let mut columns = line.split('\t').skip(1);
-            let (status, microseconds) = (columns.next(), columns.next().and_then(|text| text.parse().ok()));
-            match (status, microseconds) {
-                (Some("200"), Some(microseconds)) => took.push(microseconds),
-                _ => bail!("{}: {line}", proxy.name),
-            }
+    pub async fn paced(&self, client: &Client, rate: f64, lasting: Duration) -> Result<Latencies> {
+        let client = client.clone().with_token(self.token);
+        let each = Duration::from_secs_f64(CONNECTIONS as f64 / rate);
+        let mut paced = JoinSet::new();
+        for number in 0..CONNECTIONS {
+            let mut connection = client.open(Protocol::Http1).await?;
+            let target = self.target.to_owned();
+            paced.spawn(async move {
+                let mut took = Vec::new();
+                // Each connection has its own place within the period, so that requests do not come all at once.
+                let mut due = Instant::now() + each.mul_f64(number as f64 / CONNECTIONS as f64);
+                let end = due + lasting;
+                while due < end {
+                    let waited = Instant::now() > due; // for the answer before
+                    sleep_until(due).await;
+                    let sent = if waited { due } else { Instant::now() };
+                    let reply = connection.get(&target).await?;
+                    took.push(u64::try_from(sent.elapsed().as_micros())?);
+                    ensure!(reply.status == 200, "{}", reply.text());
+                    due += each;
+                }
+                Ok(took)
+            });
         }
-        took.sort_unstable();
-        Ok(Latencies(took))
+        let mut all = Vec::new();
+        for took in paced.join_all().await {
+            all.extend(took?);
+        }
+        all.sort_unstable();
+        Ok(Latencies(all))
     }
 
     async fn run(&self, proxy: &Proxy, arguments: &[&str]) -> Result<String> {

@@ -78,15 +78,16 @@ async fn main() -> Result<()> {
         "  median: nginx {yardstick:.1}, forcefield {measured:.1}, ratio {:.2} (target 1.3)",
         measured / yardstick
     );
-    pace(&nginx, &forcefield, &load, median(rates)).await?;
-    stream(&nginx, &forcefield, &client, &authority.pem()).await
+    let plain = Client::new(nginx.address, &authority.pem(), None)?;
+    pace((&plain, &client), &load, median(rates)).await?;
+    stream((&nginx, &plain), (&forcefield, &client)).await
 }
 
 /// Sends to both at half of what Forcefield can take, and prints how much longer requests took through it.
-async fn pace(nginx: &Proxy, forcefield: &Proxy, load: &Load<'_>, full: f64) -> Result<()> {
+async fn pace(clients: (&Client, &Client), load: &Load<'_>, full: f64) -> Result<()> {
     let rate = full / 2.0;
-    let without = load.paced(nginx, rate, Duration::from_secs(5)).await?;
-    let with = load.paced(forcefield, rate, Duration::from_secs(5)).await?;
+    let without = load.paced(clients.0, rate, Duration::from_secs(5)).await?;
+    let with = load.paced(clients.1, rate, Duration::from_secs(5)).await?;
     println!("latency added at {rate:.0} requests per second, half of what it can take:");
     for (name, share, aim) in [("p50", 500, 150), ("p99", 990, 500)] {
         let (yardstick, measured) = (without.per_mille(share), with.per_mille(share));
@@ -97,17 +98,16 @@ async fn pace(nginx: &Proxy, forcefield: &Proxy, load: &Load<'_>, full: f64) -> 
 }
 
 /// Streams one bulk result through each proxy and prints throughput and memory.
-async fn stream(nginx: &Proxy, forcefield: &Proxy, client: &Client, ca_pem: &str) -> Result<()> {
+async fn stream(nginx: (&Proxy, &Client), forcefield: (&Proxy, &Client)) -> Result<()> {
     let job = serde_json::json!({"operation": "query", "query": "SELECT Id, Name FROM Account"});
-    let created = client.json("POST", "/services/data/v62.0/jobs/query", &job).await?;
+    let created = forcefield.1.json("POST", "/services/data/v62.0/jobs/query", &job).await?;
     if created.status != 200 {
         bail!("the export was refused: {}", created.text());
     }
     let target = "/services/data/v62.0/jobs/query/750000000000001AAA/results";
-    let plain = Client::new(nginx.address, ca_pem, None)?;
     println!("{} MiB of CSV through:", BULK_BYTES >> 20);
     let mut speeds = Vec::new();
-    for (proxy, client) in [(nginx, &plain), (forcefield, client)] {
+    for (proxy, client) in [nginx, forcefield] {
         let (resident, started, cpu) = (proxy.peak_resident()?, Instant::now(), proxy.cpu()?);
         let received = client.discard(target).await?;
         let (elapsed, cpu) = (started.elapsed(), proxy.cpu()?.saturating_sub(cpu));
