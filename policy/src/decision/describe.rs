@@ -1,5 +1,5 @@
 //! The requests that Forcefield makes for itself: what the org's objects are, what jobs it has, and the end of jobs
-//! that their owners have deleted. No record data comes back.
+//! that their owners have deleted. What record data comes back is looked at for its columns only.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -52,9 +52,9 @@ impl Permit {
         Self::own_classic(version, id, "/batch")
     }
 
-    /// What was sent as a batch of a Bulk 1.0 job: for one that queries, the text of its query.
+    /// What was sent as a batch of a Bulk 1.0 job: the text of a query, or what to load.
     #[must_use]
-    pub fn classic_query(version: ApiVersion, id: &str, batch: &RecordId) -> Option<Self> {
+    pub fn classic_batch(version: ApiVersion, id: &str, batch: &RecordId) -> Option<Self> {
         Self::own_classic(version, id, &format!("/batch/{}/request", batch.as_str()))
     }
 
@@ -62,6 +62,14 @@ impl Permit {
         let target = format!("/services/async/{version}/job/{}{rest}", RecordId::parse(id)?.as_str());
         let permit = Self::own(Api::Bulk1, version, Method::Get, target, PermitBody::Empty);
         Some(Self { operations: Operation::Job.into(), ..permit })
+    }
+
+    /// The rows that a Bulk 2.0 ingest job could not load, under a header with the columns that were uploaded.
+    #[must_use]
+    pub fn failed_rows(version: ApiVersion, id: &str) -> Option<Self> {
+        let permit = Self::own_job(version, Method::Get, HandleKind::IngestJob, id)?;
+        let target = format!("{}/failedResults", permit.target);
+        Some(Self { target, headers: Vec::new(), ..permit })
     }
 
     /// The deletion of a Bulk 2.0 job, whose owner deleted it a while ago; `None` for a handle that is none.

@@ -10,7 +10,7 @@ use forcefield_limits::{HandleKey, Issued, LedgerError};
 use forcefield_policy::classify::{ToldJob, classify, told_batches};
 use forcefield_policy::decision::{Permit, decide};
 use forcefield_policy::names::{ApiVersion, IdentityName};
-use forcefield_policy::request::{Handle, HandleKind, Head, Origin};
+use forcefield_policy::request::{Handle, HandleKind, Head, JobOrigin, Origin};
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
 
@@ -72,18 +72,47 @@ impl Service {
             return Ok(None);
         }
         let (path, body) = job.making(version);
-        let Some(made) = decided(member, (&path, "application/json"), &body, &[]) else { return Ok(None) };
-        let mut origin = made.origin();
-        if origin.job.as_ref().is_none_or(|job| job.is_query())
-            && !Box::pin(self.queries(member, (handle, &job), &mut origin, version)).await?
-        {
+        let Some(made) = decided(member, ("POST", &path, "application/json"), &body, &[]) else {
             return Ok(None);
-        }
-        Ok(Some(origin))
+        };
+        let mut origin = made.origin();
+        // What was put into it may be read back, so it has to be such as the integration may put in now.
+        let fits = if handle.kind == HandleKind::ClassicJob {
+            Box::pin(self.batches(member, (handle, &job), &mut origin, version)).await?
+        } else {
+            Box::pin(self.columns(member, handle, &origin, version)).await?
+        };
+        Ok(fits.then_some(origin))
     }
 
-    /// Adds the queries of a Bulk 1.0 job to what it reads; `false` when one of them could not be asked now as it is.
-    async fn queries(
+    /// Whether the columns that were uploaded to a Bulk 2.0 job could be uploaded now.
+    async fn columns(
+        &self,
+        member: &Member,
+        handle: &Handle,
+        origin: &Origin,
+        version: ApiVersion,
+    ) -> Result<bool, Refusal> {
+        let asked = Permit::failed_rows(version, &handle.id);
+        let (Some(asked), Some(job)) = (asked, origin.job.as_ref()) else { return Ok(false) };
+        let mut answer = Box::pin(self.send_own(member, &asked)).await?;
+        let mut head = Vec::new();
+        while answer.status().is_success() && head.len() < LARGEST && !head.contains(&b'\n') {
+            match answer.body_mut().frame().await {
+                Some(frame) => head.extend(frame.map_err(|_| UNTOLD)?.into_data().unwrap_or_default()),
+                None => break,
+            }
+        }
+        let line = head.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+        // Before them stand what became of the row, and why.
+        let Some(uploaded) = line.splitn(3, |byte| *byte == job.delimiter).nth(2) else { return Ok(false) };
+        let path = format!("/services/data/v{version}/jobs/ingest/{}/batches", handle.id);
+        let job_of = [Some(origin.clone())];
+        Ok(decided(member, ("PUT", &path, "text/csv"), uploaded, &job_of).is_some())
+    }
+
+    /// Whether each batch of a Bulk 1.0 job could be sent now as it is; its queries are added to what the job reads.
+    async fn batches(
         &self,
         member: &Member,
         (handle, job): (&Handle, &ToldJob),
@@ -97,17 +126,19 @@ impl Service {
         }
         let path = format!("/services/async/{version}/job/{}/batch", handle.id);
         for batch in &batches {
-            let query = self.ask(member, Permit::classic_query(version, &handle.id, batch)).await?;
-            let Some(query) = query else { return Ok(false) };
+            let sent = self.ask(member, Permit::classic_batch(version, &handle.id, batch)).await?;
+            let Some(sent) = sent else { return Ok(false) };
             let job_of = [Some(origin.clone())];
-            let Some(permit) = decided(member, (&path, job.batch_type()), &query, &job_of) else {
+            let Some(permit) = decided(member, ("POST", &path, job.batch_type()), &sent, &job_of) else {
                 return Ok(false);
             };
             // What would be written into it now is not in what ran.
             if !permit.narrowings().is_empty() {
                 return Ok(false);
             }
-            origin.reads.extend(permit.origin().reads);
+            if origin.job.as_ref().is_some_and(JobOrigin::is_query) {
+                origin.reads.extend(permit.origin().reads);
+            }
         }
         Ok(true)
     }
@@ -140,12 +171,12 @@ impl Service {
 /// A request as if the integration had sent it now, if that would pass as it is.
 fn decided(
     member: &Member,
-    (path, content_type): (&str, &str),
+    (method, path, content_type): (&str, &str, &str),
     body: &[u8],
     origins: &[Option<Origin>],
 ) -> Option<Permit> {
     let headers = [("content-type", content_type.as_bytes())];
-    let head = Head { method: "POST", target: path, headers: &headers };
+    let head = Head { method, target: path, headers: &headers };
     let asked = classify(member.grants.schema(), &head, body).ok()?;
     decide(&member.grants, asked, origins).ok().filter(|permit| permit.overlooked().is_none())
 }

@@ -24,10 +24,15 @@ fn straight(salesforce: &Server, user: &str) -> Client {
 
 /// Has contacts loaded by an ingest job, closed or not, and gives its path.
 async fn loaded(straight: &Client, object: &str, closed: bool) -> String {
+    put(straight, object, "LastName\nBefore\n", closed).await
+}
+
+/// The same with what is uploaded.
+async fn put(straight: &Client, object: &str, csv: &'static str, closed: bool) -> String {
     let job = json!({"operation": "insert", "object": object, "contentType": "CSV", "lineEnding": "LF"});
     let made = straight.json("POST", INGEST, &job).await.unwrap();
     let path = format!("{INGEST}/{}", made.json()["id"].as_str().unwrap());
-    let csv = ("text/csv", Bytes::from_static(b"LastName\nBefore\n"));
+    let csv = ("text/csv", Bytes::from_static(csv.as_bytes()));
     assert!(straight.send("PUT", &format!("{path}/batches"), Some(csv)).await.unwrap().is_success());
     if closed {
         straight.json("PATCH", &path, &json!({"state": "UploadComplete"})).await.unwrap();
@@ -80,11 +85,13 @@ async fn a_load_that_it_could_not_make_or_that_is_open_stays_refused() {
     let maker = straight(&salesforce, MAKER);
     let not_granted = loaded(&maker, "Lead", true).await;
     let open = loaded(&maker, "Contact", false).await;
+    let wrote_more = put(&maker, "Contact", "LastName,SSN__c\nBefore,123-45-6789\n", true).await;
     let fits = loaded(&maker, "Contact", true).await;
     let proxy = with_maker(&salesforce).await;
     let client = proxy.client("nightly").await.unwrap();
 
-    for job in [&not_granted, &open, &format!("{INGEST}/750R0000000zlh9")] {
+    let with_more = format!("{wrote_more}/successfulResults");
+    for job in [&not_granted, &open, &wrote_more, &with_more, &format!("{INGEST}/750R0000000zlh9")] {
         assert_eq!(client.get(job).await.unwrap().status, 403, "{job}");
     }
     let closing = client.json("PATCH", &open, &json!({"state": "UploadComplete"})).await.unwrap();
