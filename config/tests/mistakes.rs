@@ -345,6 +345,11 @@ fn grants_are_checked() {
         "1.yaml:15:8: `GET /**` is neither a named resource nor a method and a path; write one of `versions`, `resources`, `limits`, `describe-global`, `userinfo`, or a method and a path like `GET /services/apexrest/orders/*` (`*` is one segment, `**` the rest)",
     );
     identity(
+        "[limits]",
+        "[\"GET /services/apexrest/router?loader=a&loader=b\"]",
+        "1.yaml:15:8: `GET /services/apexrest/router?loader=a&loader=b`: the parameter `loader` is written twice; write them like `?loader=orders&page=*`, with `&*` behind them for any others",
+    );
+    identity(
         "{ to: [warehouse], rows: 100/day }",
         "{ rows: 100/day }",
         "1.yaml:17:12: `to` is missing; write a list, each a name",

@@ -15,7 +15,7 @@ mod headers;
 mod json;
 mod multipart;
 mod outside;
-mod parameters;
+pub(crate) mod parameters;
 mod path;
 mod queries;
 mod records;

@@ -102,7 +102,13 @@ impl Grants {
     pub fn opens(&self, opaque: &Opaque) -> bool {
         let sending = side_door::sending_action(opaque);
         let spells = |pattern: &Pattern| sending.clone().is_none_or(|action| pattern.spells(action));
-        self.patterns.iter().any(|pattern| pattern.covers(opaque.method, &opaque.path) && spells(pattern))
+        self.patterns.iter().any(|pattern| pattern.covers(opaque) && spells(pattern))
+    }
+
+    /// Whether a pattern of `also` leads to an opaque door, though perhaps only with other parameters.
+    #[must_use]
+    pub fn leads_to(&self, opaque: &Opaque) -> bool {
+        self.patterns.iter().any(|pattern| pattern.leads_to(opaque))
     }
 
     /// Whether rows of an object may leave by an export.

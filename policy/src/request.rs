@@ -196,6 +196,10 @@ pub struct Opaque {
     pub method: Method,
     /// The path as it would be sent, without the query string, percent-decoded segment by segment and joined by `/`.
     pub path: Box<str>,
+    /// The parameters of its query string, each name once, decoded.
+    pub parameters: Vec<(Box<str>, Box<str>)>,
+    /// Whether its body is a form, whose fields Salesforce puts among the parameters.
+    pub form: bool,
     /// The objects and fields that the request names without that being all it touches: for the record and for
     /// `explain`, in the spelling of the request or the schema.
     pub mentions: Vec<Mention>,
@@ -392,6 +396,15 @@ pub enum Cut {
     Jobs,
     /// A record of the UI API: granted fields stay.
     UiRecord,
+}
+
+// === impl Opaque ===
+
+impl Opaque {
+    /// A door without parameters and without a form.
+    pub(crate) fn plain(method: Method, path: impl Into<Box<str>>, mentions: Vec<Mention>) -> Self {
+        Self { method, path: path.into(), parameters: Vec::new(), form: false, mentions }
+    }
 }
 
 // === impl Request ===

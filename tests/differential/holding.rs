@@ -165,6 +165,7 @@ impl Holding {
             Reason::Condition(..)
             | Reason::Rows(..)
             | Reason::Opaque(_)
+            | Reason::Parameters(_)
             | Reason::Sends(_)
             | Reason::Never(_)
             | Reason::NotOwn(_)

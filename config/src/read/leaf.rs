@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use forcefield_policy::grant::Pattern;
+use forcefield_policy::grant::{InvalidPattern, Pattern};
 use forcefield_policy::id::RecordId;
 use forcefield_policy::names::{ApiVersions, FieldName, IdentityName, ObjectName};
 use forcefield_policy::request::{Api, Named, Verb};
@@ -159,7 +159,11 @@ impl Leaf for Door {
             return Ok(Self::Named(named));
         }
         let names = || Named::ALL.into_iter().map(Named::as_str).collect::<Vec<_>>();
-        text.parse().map(Self::Opaque).map_err(|_| {
+        text.parse().map(Self::Opaque).map_err(|invalid| {
+            if let InvalidPattern::Parameters(why) = invalid {
+                let help = "write them like `?loader=orders&page=*`, with `&*` behind them for any others";
+                return Wrong::new(format!("`{text}`: {why}"), help);
+            }
             let wrong = format!("`{text}` is neither a named resource nor a method and a path");
             let help = match super::closest(text, names()) {
                 Some(meant) => format!("did you mean `{meant}`?"),

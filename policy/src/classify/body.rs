@@ -102,6 +102,11 @@ impl ContentType {
         Ok(Self { essence: essence.into(), boundary })
     }
 
+    /// Whether it is a form, whose fields servers put among the parameters of the query string.
+    pub(crate) fn is_form(&self) -> bool {
+        &*self.essence == "application/x-www-form-urlencoded" || self.essence.starts_with("multipart/")
+    }
+
     /// The value as it is sent.
     pub(crate) fn header(&self) -> String {
         match &self.boundary {

@@ -57,7 +57,7 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
     if touched.introspects {
         // GraphQL's own schema names every object: granted like a resource of its own under the endpoint's path.
         let path = format!("{}/__schema", call.opaque_path());
-        needs.push(What::Opaque(Opaque { method: Method::Post, path: path.into(), mentions: Vec::new() }));
+        needs.push(What::Opaque(Opaque::plain(Method::Post, path, Vec::new())));
     }
     let (Some(needs), Some(operations)) = (Needs::all(needs), Operations::gathered(touched.operations))
     else {

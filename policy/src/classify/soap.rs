@@ -155,7 +155,7 @@ impl Ask<'_> {
     /// An operation whose effects cannot be known.
     fn opaque(&self, operation: Operation, mentions: Vec<Mention>) -> Meant {
         let path = format!("{}/{}", self.endpoint.path, self.node.local());
-        Meant::plain(operation, What::Opaque(Opaque { method: Method::Post, path: path.into(), mentions }))
+        Meant::plain(operation, What::Opaque(Opaque::plain(Method::Post, path, mentions)))
     }
 
     /// An operation that is not known.

@@ -27,7 +27,7 @@ pub(crate) fn read(call: &Call<'_>) -> Result<Request, Unclear> {
         operations.push(self::message(call, message, &mut whats)?);
     }
     // The long poll itself, over which what was subscribed to arrives.
-    let bayeux = Opaque { method: call.method, path: call.opaque_path().into(), mentions: Vec::new() };
+    let bayeux = Opaque::plain(call.method, call.opaque_path(), Vec::new());
     whats.push(What::Opaque(bayeux));
     let needs = whats.into_iter().map(|what| Need { part: None, what });
     let needs = Needs::gathered(needs).ok_or_else(|| call.unknown())?;

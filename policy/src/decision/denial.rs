@@ -33,6 +33,8 @@ pub enum Reason {
     Named(Named),
     /// A door whose effects cannot be known, which `also` does not open.
     Opaque(String),
+    /// Such a door, which `also` opens with other parameters.
+    Parameters(String),
     /// A door that sends data out, which no line of `also` spells.
     Sends(String),
     /// Refused whatever is granted.
@@ -61,7 +63,8 @@ impl Reason {
             | Self::Condition(..)
             | Self::Rows(..)
             | Self::Named(_)
-            | Self::Opaque(_) => true,
+            | Self::Opaque(_)
+            | Self::Parameters(_) => true,
             Self::Sends(_)
             | Self::Never(_)
             | Self::NotOwn(_)
@@ -84,6 +87,7 @@ impl Reason {
             Self::Rows(..) => "max-rows",
             Self::Named(_) => "also",
             Self::Opaque(_) => "opaque",
+            Self::Parameters(_) => "parameters",
             Self::Sends(_) => "sends",
             Self::Never(_) => "never",
             Self::NotOwn(_) => "not-own",
@@ -133,6 +137,12 @@ impl fmt::Display for Reason {
             }
             Self::Opaque(door) => {
                 write!(f, "may not call {door} (its effects cannot be known; `also` does not open it)")
+            }
+            Self::Parameters(door) => {
+                write!(
+                    f,
+                    "may not call {door} with these parameters (`also` opens it with those that it names, and without a form)"
+                )
             }
             Self::Sends(door) => {
                 write!(

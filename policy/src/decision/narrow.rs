@@ -28,17 +28,18 @@ pub(super) fn need(
         What::Named(named) if grants.names(*named) => Ok(None),
         What::Named(named) => Err(Reason::Named(*named)),
         What::Opaque(opaque) if grants.opens(opaque) => Ok(None),
-        What::Opaque(opaque) => Err(unopened(opaque)),
+        What::Opaque(opaque) => Err(unopened(grants, opaque)),
         What::Handle(handle) => handles::handle(grants, handle, origin).map(|()| None),
         What::Columns(columns) => handles::columns(grants, columns, origin).map(|()| None),
         What::Never(never) => Err(Reason::Never(*never)),
     }
 }
 
-fn unopened(opaque: &Opaque) -> Reason {
+fn unopened(grants: &Grants, opaque: &Opaque) -> Reason {
     let door = format!("{} {}", opaque.method, opaque.path);
     match side_door::sending_action(opaque) {
         Some(_) => Reason::Sends(door),
+        None if grants.leads_to(opaque) => Reason::Parameters(door),
         None => Reason::Opaque(door),
     }
 }

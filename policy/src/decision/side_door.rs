@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn spelled(method: Method, path: &str) -> Option<String> {
-        let segments = sending_action(&Opaque { method, path: path.into(), mentions: Vec::new() })?;
+        let segments = sending_action(&Opaque::plain(method, path, Vec::new()))?;
         Some(path.split('/').skip(1).collect::<Vec<_>>().get(segments).unwrap().join("/"))
     }
 

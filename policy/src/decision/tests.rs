@@ -103,6 +103,89 @@ fn no_lenient_mode_lets_an_action_pass_that_sends() {
     assert!(opens(nothing, &MAIL.replace("emailSimple", "submit"), Enforcement::Observe));
 }
 
+/// What a line of `also` says to a call of the org's own code; `None` when the call has no one reading.
+fn routed(also: &str, (method, target): (&str, &str), form: bool) -> Option<Result<(), Reason>> {
+    let grants = grants_with(Vec::new(), &[also], Enforcement::Enforce);
+    let kind: &[u8] = if form { b"application/x-www-form-urlencoded" } else { b"application/json" };
+    let body: &[u8] = if form { b"loader=secrets" } else { b"{}" };
+    let body = if method == "GET" { b"" } else { body };
+    let head = Head { method, target, headers: &[("content-type", kind)] };
+    let asked = classify(grants.schema(), &head, body).ok()?;
+    Some(decide(&grants, asked, &[]).map(drop).map_err(|denial| denial.reason))
+}
+
+#[test]
+fn a_router_is_opened_for_the_class_that_a_line_pins() {
+    const ROUTER: &str = "/services/apexrest/Quotes/ServiceRouter";
+    let asks = |also: &str, query: &str| {
+        routed(&format!("GET {ROUTER}{also}"), ("GET", &format!("{ROUTER}{query}")), false)
+    };
+    let passes = |also: &str, query: &str| asks(also, query) == Some(Ok(()));
+    assert!(
+        passes("", "?loader=secrets") && passes("", ""),
+        "without a `?` the query string is the code's own"
+    );
+    for pinned in ["?loader=Quotes.Read", "?loader=Quotes.Read&uid=*", "?loader=Quotes.Read&*"] {
+        let alone = passes(pinned, "?loader=Quotes.Read");
+        assert_eq!(alone, !pinned.contains("uid"), "{pinned}");
+        for same in
+            ["?uid=7&loader=Quotes.Read", "?%6coader=Quotes%2ERead&uid=7", "?loader=Quotes.Read&uid=&"]
+        {
+            assert_eq!(passes(pinned, same), pinned.contains('*'), "{pinned} {same}");
+        }
+        for other in [
+            "",
+            "?uid=7",
+            "?loader=Quotes.Save",
+            "?loader=quotes.read",
+            "?loader=Quotes.Read%2CQuotes.Save",
+            "?loader=Quotes.Read%20",
+            "?Loader=Quotes.Read",
+            "?loader=Quotes.Read&Loader=Quotes.Save",
+            "?LOADER=Quotes.Save&loader=Quotes.Read&uid=7",
+        ] {
+            assert!(matches!(asks(pinned, other), Some(Err(Reason::Parameters(_)))), "{pinned} {other}");
+        }
+        for unread in [
+            "?loader=Quotes.Read&loader=Quotes.Save",
+            "?loader=Quotes.Save&loader=Quotes.Read",
+            "?loader=Quotes.Read&%6Coader=Quotes.Save",
+            "?loader=Quotes.Read;loader=Quotes.Save",
+            "?loader[]=Quotes.Save&loader=Quotes.Read",
+        ] {
+            assert_eq!(asks(pinned, unread), None, "{pinned} {unread}");
+        }
+    }
+    assert!(passes("?", "") && !passes("?", "?loader=Quotes.Read"));
+    assert!(matches!(asks("/x?loader=Quotes.Read", "?loader=Quotes.Read"), Some(Err(Reason::Opaque(_)))));
+}
+
+#[test]
+fn a_pinned_router_takes_no_form() {
+    let target = "/services/apexrest/router?loader=orders";
+    for (also, form) in [("", true), ("?loader=orders", false), ("?loader=orders&*", false)] {
+        let also = format!("POST /services/apexrest/router{also}");
+        assert_eq!(routed(&also, ("POST", target), false), Some(Ok(())), "{also}");
+        assert_eq!(routed(&also, ("POST", target), true) == Some(Ok(())), form, "{also}");
+    }
+}
+
+#[test]
+fn a_part_of_an_envelope_is_held_to_the_pins_too() {
+    let passes = |query: &str| {
+        let also = "GET /services/data/v60.0/connect/topics?sort=name&*";
+        let grants = grants_with(Vec::new(), &[also], Enforcement::Enforce);
+        let target = "/services/data/v60.0/composite/batch";
+        let url = format!("v60.0/connect/topics{query}");
+        let body = format!(r#"{{"batchRequests":[{{"method":"GET","url":"{url}"}}]}}"#);
+        let head = Head { method: "POST", target, headers: &[("content-type", b"application/json")] };
+        let asked = classify(grants.schema(), &head, body.as_bytes()).unwrap();
+        decide(&grants, asked, &[]).is_ok()
+    };
+    assert!(passes("?sort=name") && passes("?x=1&sort=name"));
+    assert!(!passes("") && !passes("?sort=all"));
+}
+
 fn permitted(grants: &Grants, soql: &str) -> Permit {
     let target = format!("/services/data/v60.0/query?q={}", soql.replace(' ', "+"));
     let head = Head { method: "GET", target: &target, headers: &[] };

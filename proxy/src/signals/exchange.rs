@@ -158,6 +158,7 @@ fn is_strange(reason: &Reason) -> bool {
         | Reason::Rows(..)
         | Reason::Named(_)
         | Reason::Opaque(_)
+        | Reason::Parameters(_)
         | Reason::Sends(_)
         | Reason::Never(_)
         | Reason::NotOwn(_)
@@ -179,6 +180,7 @@ fn object(denial: &Denial) -> Option<String> {
         | Reason::Export(object) => Some(object.clone()),
         Reason::Named(_)
         | Reason::Opaque(_)
+        | Reason::Parameters(_)
         | Reason::Sends(_)
         | Reason::Never(_)
         | Reason::NotOwn(_)

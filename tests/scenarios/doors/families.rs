@@ -298,3 +298,26 @@ async fn opaque_doors_open_by_method_and_path() {
     assert_eq!(client.get("/services/apexrest/orders/..%2fadmin").await.unwrap().status, 400);
     assert_eq!(data_requests(&salesforce).len(), arrived);
 }
+
+#[tokio::test]
+async fn a_router_runs_only_what_its_line_pins() {
+    let salesforce = salesforce().await;
+    let also =
+        "also: [\"POST /services/apexrest/router?loader=orders&page=*\", \"GET /services/apexrest/free\"]\n";
+    let proxy = with(&salesforce, also).await;
+    let client = proxy.client("nightly").await.unwrap();
+    let echo =
+        client.json("POST", "/services/apexrest/router?page=2&loader=orders", &json!({})).await.unwrap();
+    assert_eq!(echo.json()["query"], json!([["loader", "orders"], ["page", "2"]]), "{}", echo.text());
+    assert_eq!(client.get("/services/apexrest/free?loader=all").await.unwrap().status, 200);
+    let arrived = data_requests(&salesforce).len();
+    for query in
+        ["", "?loader=orders", "?loader=all&page=2", "?loader=orders&page=2&depth=9", "?Loader=orders&page=2"]
+    {
+        let target = format!("/services/apexrest/router{query}");
+        refused(&client.json("POST", &target, &json!({})).await.unwrap(), "with these parameters");
+    }
+    let twice = "/services/apexrest/router?loader=orders&page=2&loader=all";
+    assert_eq!(client.json("POST", twice, &json!({})).await.unwrap().status, 400);
+    assert_eq!(data_requests(&salesforce).len(), arrived);
+}

@@ -3,8 +3,9 @@
 use std::io::Write as _;
 
 use super::{Call, Content, Envelope};
+use crate::classify::body::ContentType;
 use crate::classify::parameters::Parameters;
-use crate::classify::{Root, Unclear, json};
+use crate::classify::{Place, Root, Unclear, json};
 use crate::request::{
     Answer, Api, Body, Draft, Encoding, Mention, Needs, Opaque, Operation, Operations, Request, Template,
     What,
@@ -143,7 +144,17 @@ impl Call<'_> {
         }
         let parameters = self.any_parameters()?;
         self.body_has_one_reading()?;
-        let opaque = Opaque { method: self.method, path: self.opaque_path().into(), mentions };
+        for (name, value) in parameters.iter() {
+            self.no_references(value, Place::Parameter(name.into()))?;
+        }
+        let owned = |(name, value): (&str, &str)| (name.into(), value.into());
+        let opaque = Opaque {
+            method: self.method,
+            path: self.opaque_path().into(),
+            parameters: parameters.iter().map(owned).collect(),
+            form: self.content_type().is_some_and(ContentType::is_form),
+            mentions,
+        };
         Ok(self.request(api, operation, Needs::new(What::Opaque(opaque)), self.target(&parameters)))
     }
 

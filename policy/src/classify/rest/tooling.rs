@@ -7,7 +7,8 @@ use crate::classify::call::{Call, Envelope};
 use crate::classify::{Place, Unclear};
 use crate::id::RecordId;
 use crate::request::{
-    Answer, Api, Handle, HandleKind, HandleUse, Mention, Method, Needs, Never, Operation, Request, Rows, What,
+    Answer, Api, Handle, HandleKind, HandleUse, Mention, Method, Needs, Never, Opaque, Operation, Request,
+    Rows, What,
 };
 use crate::soql;
 use crate::soql::ast::{Expression, Item};
@@ -74,8 +75,7 @@ fn code(call: &Call<'_>, operation: Operation) -> Request {
     let mut needs = Needs::new(What::Never(Never::Code));
     let mentions = mentioned(call);
     if !mentions.is_empty() {
-        let path = call.opaque_path().into();
-        needs.push(What::Opaque(crate::request::Opaque { method: call.method, path, mentions }));
+        needs.push(What::Opaque(Opaque::plain(call.method, call.opaque_path(), mentions)));
     }
     Request { needs, ..never }
 }
