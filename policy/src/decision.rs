@@ -19,8 +19,8 @@ pub use denial::{Denial, Reason};
 use crate::grant::{Enforcement, Grants};
 use crate::names::ApiVersion;
 use crate::request::{
-    Answer, Api, Body, Handle, JobOrigin, Method, Need, Operations, Origin, Reading, Request, Template, Verb,
-    What,
+    Answer, Api, Body, Columns, Handle, JobOrigin, Method, Need, Operations, Origin, Reading, Request,
+    Template, Verb, What,
 };
 use crate::schema::Schema;
 
@@ -278,6 +278,11 @@ impl Permit {
     #[must_use]
     pub fn handles(&self) -> &[Handle] {
         &self.handles
+    }
+
+    /// The columns that it uploads, with the jobs that they go to.
+    pub fn uploads(&self) -> impl Iterator<Item = &Columns> {
+        self.asked.uploads()
     }
 
     /// What the ledger has to keep when the answer gives out a handle.

@@ -301,6 +301,9 @@ pub struct JobOrigin {
     pub external_id: Option<String>,
     /// The delimiter of its CSV, in ASCII.
     pub delimiter: u8,
+    /// The columns that were uploaded to it, each once; `None` where they were not kept.
+    #[serde(default)]
+    pub columns: Option<Vec<String>>,
 }
 
 /// The operations of bulk jobs.

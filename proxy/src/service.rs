@@ -181,7 +181,7 @@ impl Service {
             if let Some(reply) = Box::pin(self.defer(&member, &permit, exchange)).await? {
                 return Ok(reply); // a deleted job stays at the org for a while
             }
-            self.learn(&member, &permit).await?; // what a job is about to read is known before it reads
+            self.learn(&member, &permit).await?; // what a job is about to read or write is known before it does
             let sent = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
             Box::pin(self.reply(&member, permit, lease, (sent, &base))).await // rows and bytes counted as they pass
         });

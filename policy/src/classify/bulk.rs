@@ -88,6 +88,7 @@ impl Declared {
             operation,
             external_id: key.map(|key| known.field(key).name().to_owned()),
             delimiter: *delimiter,
+            columns: Some(Vec::new()),
         };
         Ok(Self { object, key, origin })
     }

@@ -121,7 +121,7 @@ fn whole_job(call: &Call<'_>) -> Result<Request, Unclear> {
         return Err(unclear("the parts must be `job` as application/json and `content` as text/csv"));
     }
     let json = Document::parse(document.content)?;
-    let declared = declared(call, &json)?;
+    let mut declared = declared(call, &json)?;
     let header = Header::parse(content.content)?;
     if header.names.len() > 1 && header.delimiter != declared.origin.delimiter {
         return Err(unclear("the delimiter of the header is not the one that the job declares"));
@@ -131,6 +131,7 @@ fn whole_job(call: &Call<'_>) -> Result<Request, Unclear> {
         let touched = declared.origin.column(call.schema, column);
         accesses.extend(touched.ok_or_else(|| bulk::unknown(column))?);
     }
+    declared.origin.upload(&header.names);
     let sent = [
         (Part { media: Some("application/json"), ..*document }, json.as_sent()),
         (Part { media: Some("text/csv; charset=UTF-8"), ..*content }, Template::from(content.content)),

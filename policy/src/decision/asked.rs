@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::narrow;
-use crate::request::{Needs, Reading};
+use crate::request::{Columns, Needs, Reading, What};
 use crate::schema::Schema;
 
 /// The needs of a request that was decided, and the names in them.
@@ -25,6 +25,24 @@ impl Asked {
     /// The objects and fields.
     pub(super) fn reading(&self) -> &Reading {
         self.reading.get_or_init(|| Reading::of(&self.needs, &self.schema))
+    }
+
+    /// The uploads.
+    pub(super) fn uploads(&self) -> impl Iterator<Item = &Columns> {
+        self.needs.iter().filter_map(|need| match &need.what {
+            What::Columns(columns) => Some(columns),
+            What::Access(_)
+            | What::Query(_)
+            | What::Search(_)
+            | What::Condition(_)
+            | What::Connection(_)
+            | What::Fields(_)
+            | What::Rows(_)
+            | What::Named(_)
+            | What::Opaque(_)
+            | What::Handle(_)
+            | What::Never(_) => None,
+        })
     }
 
     /// The queries and searches, with their literals redacted.

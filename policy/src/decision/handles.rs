@@ -2,7 +2,7 @@
 
 use super::{Reason, check};
 use crate::grant::Grants;
-use crate::request::{Access, Columns, Handle, HandleKind, HandleUse, JobOrigin, Origin, Verb};
+use crate::request::{Access, Columns, Handle, HandleKind, HandleUse, JobOperation, JobOrigin, Origin, Verb};
 
 /// Decides the use of a handle.
 pub(super) fn handle(grants: &Grants, handle: &Handle, origin: Option<&Origin>) -> Result<(), Reason> {
@@ -24,9 +24,11 @@ pub(super) fn handle(grants: &Grants, handle: &Handle, origin: Option<&Origin>) 
                 (false, _) => Err(Reason::Job("it takes records, not a query".to_owned())),
             }
         }
-        // Closing a job is what carries its uploads out.
-        HandleUse::Change => job.filter(|job| !job.is_query()).map_or(Ok(()), |job| writes(grants, job)),
-        HandleUse::Readback | HandleUse::Status | HandleUse::Upload | HandleUse::Delete => Ok(()),
+        // Closing a job is what carries its uploads out, and what went in comes back only while it might go in.
+        HandleUse::Change | HandleUse::Readback => {
+            job.filter(|job| !job.is_query()).map_or(Ok(()), |job| uploads(grants, job))
+        }
+        HandleUse::Status | HandleUse::Upload | HandleUse::Delete => Ok(()),
     }
 }
 
@@ -60,12 +62,28 @@ fn reads(grants: &Grants, (kind, origin): (HandleKind, &Origin), export: bool) -
     Ok(())
 }
 
-/// What the uploads to a job do must still be granted on its object; their columns were decided one by one.
+/// What was uploaded to a job must be such as may be uploaded now: every field, where its columns were not kept.
+fn uploads(grants: &Grants, job: &JobOrigin) -> Result<(), Reason> {
+    writes(grants, job)?;
+    if let Some(columns) = &job.columns {
+        return columns.iter().try_for_each(|column| self::column(grants, job, column));
+    }
+    let found = grants.schema().look_up(&job.object);
+    let (id, object) = found.ok_or_else(|| Reason::Column(job.object.clone()))?;
+    job.verbs(object).iter().try_for_each(|verb| check::plain(grants, Access::every(*verb, id)))
+}
+
+/// What the uploads to a job do must still be granted on its object.
 fn writes(grants: &Grants, job: &JobOrigin) -> Result<(), Reason> {
     let schema = grants.schema();
     let (id, object) =
         schema.look_up(&job.object).ok_or_else(|| Reason::NoGrant(Verb::Create, job.object.clone(), None))?;
-    job.verbs(object).iter().try_for_each(|verb| check::plain(grants, Access::object(*verb, id)))
+    job.verbs(object).iter().try_for_each(|verb| check::plain(grants, Access::object(*verb, id)))?;
+    // Every record of an upsert may be created with its key, which no column needs a grant for.
+    let key = job.external_id.as_deref().filter(|key| !key.eq_ignore_ascii_case("Id"));
+    let Some(key) = key.filter(|_| job.operation == JobOperation::Upsert) else { return Ok(()) };
+    let field = object.find(key).ok_or_else(|| Reason::Column(key.to_owned()))?;
+    check::plain(grants, Access::field(Verb::Create, id, field))
 }
 
 /// Decides the columns of an upload by the object and operation of its job.
@@ -75,14 +93,15 @@ pub(super) fn columns(grants: &Grants, columns: &Columns, origin: Option<&Origin
     if job.is_query() {
         return Err(Reason::Job("it takes a query, not records".to_owned()));
     }
-    let schema = grants.schema();
     writes(grants, job)?;
     if columns.delimiter != job.delimiter && columns.names.len() > 1 {
         return Err(Reason::Job("its delimiter is not the one that the header has".to_owned()));
     }
-    for column in &columns.names {
-        let accesses = job.column(schema, column).ok_or_else(|| Reason::Column(column.to_string()))?;
-        accesses.into_iter().try_for_each(|access| check::plain(grants, access))?;
-    }
-    Ok(())
+    columns.names.iter().try_for_each(|column| self::column(grants, job, column))
+}
+
+fn column(grants: &Grants, job: &JobOrigin, column: &str) -> Result<(), Reason> {
+    let accesses = job.column(grants.schema(), column);
+    let accesses = accesses.ok_or_else(|| Reason::Column(column.to_owned()))?;
+    accesses.into_iter().try_for_each(|access| check::plain(grants, access))
 }

@@ -225,17 +225,53 @@ fn a_cursor_goes_on_under_the_condition_that_it_was_opened_with() {
     assert!(matches!(paged(&eu, &free), Err(Reason::Condition(..))));
 }
 
-#[test]
-fn a_job_is_closed_only_while_its_verb_is_granted() {
-    let operation = JobOperation::Insert;
-    let job = JobOrigin { object: "Contact".to_owned(), operation, external_id: None, delimiter: b',' };
+/// What grants on contacts say to a use of a job that was loaded with these columns.
+fn of_a_load(grants: &Grants, use_: HandleUse, columns: Option<&[&str]>) -> Result<(), Reason> {
+    let columns = columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+    let job = JobOrigin {
+        object: "Contact".to_owned(),
+        operation: JobOperation::Insert,
+        external_id: None,
+        delimiter: b',',
+        columns,
+    };
     let origin = Origin { job: Some(job), ..Origin::default() };
     let id = RecordId::parse("7505g000000000AAAQ").unwrap();
-    let close = |grants: &Grants| {
-        handles::handle(grants, &Handle::job(HandleKind::IngestJob, id, HandleUse::Change), Some(&origin))
-    };
-    let created = AllowSpec { create: Some(FieldsSpec::Every), ..allow("Contact", &["*"], None) };
-    assert_eq!(close(&grants(vec![created])), Ok(()));
-    let refused = close(&grants(vec![allow("Contact", &["*"], None)]));
-    assert_eq!(refused, Err(Reason::Verb(Verb::Create, "Contact".to_owned())));
+    handles::handle(grants, &Handle::job(HandleKind::IngestJob, id, use_), Some(&origin))
+}
+
+fn creating(fields: FieldsSpec) -> Grants {
+    grants(vec![AllowSpec { create: Some(fields), ..allow("Contact", &["*"], None) }])
+}
+
+#[test]
+fn a_job_is_closed_and_read_back_only_while_its_verb_is_granted() {
+    let (reading, every) = (grants(vec![allow("Contact", &["*"], None)]), creating(FieldsSpec::Every));
+    let lead = grants(vec![allow("Lead", &["*"], None)]);
+    for use_ in [HandleUse::Change, HandleUse::Readback] {
+        for columns in [Some(&["LastName"][..]), Some(&[]), None] {
+            assert_eq!(of_a_load(&every, use_, columns), Ok(()));
+            let refused = of_a_load(&reading, use_, columns);
+            assert_eq!(refused, Err(Reason::Verb(Verb::Create, "Contact".to_owned())));
+            assert!(matches!(of_a_load(&lead, use_, columns), Err(Reason::NoGrant(..))));
+        }
+    }
+    for use_ in [HandleUse::Status, HandleUse::Delete] {
+        assert_eq!(of_a_load(&reading, use_, None), Ok(()), "its state is no data");
+    }
+}
+
+#[test]
+fn a_job_is_closed_and_read_back_only_while_its_columns_are_granted() {
+    let listed = |names: &[&str]| names.iter().map(|name| FieldName::try_from(*name).unwrap()).collect();
+    let fewer = creating(FieldsSpec::Listed(listed(&["LastName", "AccountId"])));
+    for use_ in [HandleUse::Change, HandleUse::Readback] {
+        assert_eq!(of_a_load(&fewer, use_, Some(&["lastname", "Id"])), Ok(()));
+        let refused = of_a_load(&fewer, use_, Some(&["LastName", "email"]));
+        assert_eq!(refused, Err(Reason::Field(Verb::Create, "Contact".to_owned(), "Email".to_owned())));
+        let refused = of_a_load(&fewer, use_, None);
+        assert_eq!(refused, Err(Reason::EveryField(Verb::Create, "Contact".to_owned())), "not kept");
+        let refused = of_a_load(&fewer, use_, Some(&["Gone__c"]));
+        assert_eq!(refused, Err(Reason::Column("Gone__c".to_owned())));
+    }
 }

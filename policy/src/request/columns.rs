@@ -52,6 +52,16 @@ impl JobOrigin {
         }
     }
 
+    /// Adds columns that are uploaded to it. Those that were not kept stay unknown.
+    pub fn upload(&mut self, names: &[impl AsRef<str>]) {
+        let Some(known) = &mut self.columns else { return };
+        for name in names.iter().map(AsRef::as_ref) {
+            if !known.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                known.push(name.to_owned());
+            }
+        }
+    }
+
     /// Whether the job's batches are queries.
     #[must_use]
     pub fn is_query(&self) -> bool {

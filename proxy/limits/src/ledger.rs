@@ -51,6 +51,15 @@ pub struct Entry {
     pub deferred: Option<Timestamp>,
 }
 
+/// What a request to a job tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Learned {
+    /// What a query reads: a Bulk 1.0 query job has its SOQL in its batches.
+    Reads(Vec<(String, Vec<String>)>),
+    /// The columns of an upload.
+    Columns(Vec<Box<str>>),
+}
+
 /// A change of the ledger that was not made, or a question it could not answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LedgerError {
@@ -153,7 +162,7 @@ impl Ledger {
         Ok(self.kept(key).await?.and_then(|kept| IdentityName::try_from(&*kept.identity).ok()))
     }
 
-    /// Adds to what a handle reads: a Bulk 1.0 query job learns its SOQL from its batches. Durable when this returns.
+    /// Adds to what a job reads or writes. Durable when this returns; what is known already costs a look only.
     ///
     /// # Errors
     /// [`LedgerError::Unknown`] and [`LedgerError::Foreign`].
@@ -161,9 +170,17 @@ impl Ledger {
         &self,
         identity: &IdentityName,
         key: HandleKey,
-        reads: Vec<(String, Vec<String>)>,
+        learned: Learned,
     ) -> Result<(), LedgerError> {
-        self.update(identity, key, move |kept| entry::add_reads(&mut kept.origin.reads, reads.clone())).await
+        if let Some(kept) = self.kept(&key).await?.filter(|kept| kept.deferred.is_none()) {
+            kept.owned_by(identity)?;
+            let mut origin = kept.origin.clone();
+            learned.add_to(&mut origin);
+            if origin == kept.origin {
+                return Ok(());
+            }
+        }
+        self.update(identity, key, move |kept| learned.add_to(&mut kept.origin)).await
     }
 
     /// The handles of one kind that an identity has, oldest first, those deleted and kept as evidence included.

@@ -32,7 +32,7 @@ pub use allowance::OrgCalls;
 pub use handles::{Format, HandleScanner, Issued};
 pub use holding::LEASE;
 pub use keeper::StateStatus;
-pub use ledger::{Entry, HandleKey, Ledger, LedgerError};
+pub use ledger::{Entry, HandleKey, Learned, Ledger, LedgerError};
 pub use limits::{Limits, OpenError};
 pub use meter::{Counted, CutOff, Ended, Exceeded, Lease, Meter, Spend, Spent};
 pub use rows::RowCounter;

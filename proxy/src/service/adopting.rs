@@ -80,17 +80,17 @@ impl Service {
         let fits = if handle.kind == HandleKind::ClassicJob {
             Box::pin(self.batches(member, (handle, &job), &mut origin, version)).await?
         } else {
-            Box::pin(self.columns(member, handle, &origin, version)).await?
+            Box::pin(self.columns(member, handle, &mut origin, version)).await?
         };
         Ok(fits.then_some(origin))
     }
 
-    /// Whether the columns that were uploaded to a Bulk 2.0 job could be uploaded now.
+    /// Whether the columns that were uploaded to a Bulk 2.0 job could be uploaded now; they are added to what it writes.
     async fn columns(
         &self,
         member: &Member,
         handle: &Handle,
-        origin: &Origin,
+        origin: &mut Origin,
         version: ApiVersion,
     ) -> Result<bool, Refusal> {
         let asked = Permit::failed_rows(version, &handle.id);
@@ -108,10 +108,13 @@ impl Service {
         let Some(uploaded) = line.splitn(3, |byte| *byte == job.delimiter).nth(2) else { return Ok(false) };
         let path = format!("/services/data/v{version}/jobs/ingest/{}/batches", handle.id);
         let job_of = [Some(origin.clone())];
-        Ok(decided(member, ("PUT", &path, "text/csv"), uploaded, &job_of).is_some())
+        let permit = decided(member, ("PUT", &path, "text/csv"), uploaded, &job_of);
+        permit.iter().for_each(|permit| upload(permit, origin));
+        Ok(permit.is_some())
     }
 
-    /// Whether each batch of a Bulk 1.0 job could be sent now as it is; its queries are added to what the job reads.
+    /// Whether each batch of a Bulk 1.0 job could be sent now as it is; its queries are added to what the job reads, its
+    /// columns to what it writes.
     async fn batches(
         &self,
         member: &Member,
@@ -139,6 +142,7 @@ impl Service {
             if origin.job.as_ref().is_some_and(JobOrigin::is_query) {
                 origin.reads.extend(permit.origin().reads);
             }
+            upload(&permit, origin);
         }
         Ok(true)
     }
@@ -166,6 +170,11 @@ impl Service {
         let body = Limited::new(answer.into_body(), LARGEST).collect().await.map_err(|_| UNTOLD)?;
         Ok(Some(body.to_bytes()))
     }
+}
+
+/// Adds the columns of an upload to those of its job.
+fn upload(permit: &Permit, origin: &mut Origin) {
+    permit.uploads().for_each(|up| origin.job.iter_mut().for_each(|job| job.upload(&up.names)));
 }
 
 /// A request as if the integration had sent it now, if that would pass as it is.

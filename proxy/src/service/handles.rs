@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use forcefield_limits::{Format, HandleScanner};
+use forcefield_limits::{Format, HandleScanner, Learned};
 use forcefield_policy::decision::Permit;
 use forcefield_policy::request::{Handle, HandleKind, HandleUse, Origin, Request as Asked};
 
@@ -53,13 +53,16 @@ impl Service {
         Ok(known.map_err(|_| Refusal::Unavailable(UNREAD))?.unwrap_or_else(|| permit.origin()))
     }
 
-    /// Adds a query to what its Bulk 1.0 job reads, so that results are decided on it. Before it is sent: an answer that
-    /// is lost must not leave a query behind that the ledger does not know.
+    /// Adds a query to what its Bulk 1.0 job reads, and the columns of an upload to what its job writes, so that what is
+    /// read from them later is decided on it. Before it is sent: an answer that is lost must not leave behind what the
+    /// ledger does not know.
     pub(super) async fn learn(&self, member: &Member, permit: &Permit) -> Result<(), Refusal> {
-        for handle in permit.handles().iter().filter(|handle| matches!(handle.use_, HandleUse::Ask(_))) {
-            let reads = permit.origin().reads;
-            let learned = self.limits.ledger().amend(&member.identity.name, handle.into(), reads).await;
-            learned.map_err(|_| Refusal::Unavailable(LEDGER))?;
+        let asks = permit.handles().iter().filter(|handle| matches!(handle.use_, HandleUse::Ask(_)));
+        let asks = asks.map(|handle| (handle, Learned::Reads(permit.origin().reads)));
+        let uploads = permit.uploads().map(|up| (&up.handle, Learned::Columns(up.names.clone())));
+        for (handle, learned) in asks.chain(uploads) {
+            let kept = self.limits.ledger().amend(&member.identity.name, handle.into(), learned).await;
+            kept.map_err(|_| Refusal::Unavailable(LEDGER))?;
         }
         Ok(())
     }

@@ -180,6 +180,73 @@ async fn a_job_and_its_data_in_one_body_are_decided_together() {
     assert_eq!(status.status, 200, "{}", status.text());
 }
 
+/// What the grants become, what of a load of `LastName,Title` is not among them then, and a resource that shows that
+/// they are in force.
+const CHANGES: [(&str, Option<&str>, &str); 3] = [
+    ("create: [LastName, Title, Email] }\nalso: [limits]", None, "limits"),
+    ("create: [LastName] }\nalso: [describe-global]", Some("create Contact.Title"), "sobjects"),
+    ("update: [LastName, Title] }\nalso: [resources]", Some("create Contact"), "tabs"),
+];
+
+async fn change(proxy: &Proxy, client: &Client, (grants, shown): (&str, &str)) {
+    let file = proxy.folder().join("identities/nightly.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, _) = text.split_once("create:").unwrap_or_else(|| text.split_once("update:").unwrap());
+    std::fs::write(&file, format!("{before}{grants}\n")).unwrap();
+    proxy.signal("HUP").await.unwrap();
+    let start = std::time::Instant::now();
+    while client.get(&format!("/services/data/v62.0/{shown}")).await.unwrap().status != 200 {
+        assert!(start.elapsed().as_secs() < 60, "{}", proxy.output());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_load_is_closed_and_read_back_only_while_it_could_be_made() {
+    let salesforce = salesforce().await;
+    let grants = "allow:\n  Contact: { read: [LastName], create: [LastName, Title] }\n";
+    let proxy = before(&salesforce).identity("nightly", grants).start().await.unwrap();
+    let client = proxy.client("nightly").await.unwrap();
+    let load = async |csv: &'static str| {
+        let job = json!({"object": "Contact", "operation": "insert"});
+        let job = client.json("POST", INGEST, &job).await.unwrap();
+        let path = format!("{INGEST}/{}", id(&job.json()));
+        let csv = ("text/csv", Bytes::from_static(csv.as_bytes()));
+        let put = client.send("PUT", &format!("{path}/batches"), Some(csv)).await.unwrap();
+        assert_eq!(put.status, 201, "{}", put.text());
+        path
+    };
+    let (titled, plain) = (load("LastName,Title\nOne,Chief\n").await, load("LastName\nTwo\n").await);
+    let open = load("LastName,Title\nThree,Chief\n").await;
+    for job in [&titled, &plain] {
+        assert_eq!(close(&client, job).await.status, 200);
+    }
+    for (grants, missing, shown) in CHANGES {
+        change(&proxy, &client, (grants, shown)).await;
+        let creates = grants.starts_with("create");
+        let arrived = data_requests(&salesforce).len();
+        for part in ["successfulResults", "failedResults", "unprocessedrecords"] {
+            let reply = client.get(&format!("{plain}/{part}")).await.unwrap();
+            assert_eq!(reply.status, if creates { 200 } else { 403 }, "{grants}: {}", reply.text());
+            let reply = client.get(&format!("{titled}/{part}")).await.unwrap();
+            assert_eq!(reply.status, if missing.is_none() { 200 } else { 403 }, "{grants}: {}", reply.text());
+            assert!(reply.text().contains(missing.unwrap_or_default()), "{}", reply.text());
+        }
+        let passed = if missing.is_none() { 6 } else { 3 * usize::from(creates) };
+        assert_eq!(data_requests(&salesforce).len() - arrived, passed, "what is refused does not arrive");
+        if missing.is_some() {
+            assert_eq!(close(&client, &open).await.status, 403, "{grants}");
+        }
+        for job in [&titled, &plain, &open] {
+            assert_eq!(client.get(job).await.unwrap().status, 200, "its state is no data");
+        }
+    }
+}
+
+async fn close(client: &Client, job: &str) -> forcefield_tests::Reply {
+    client.json("PATCH", job, &json!({"state": "UploadComplete"})).await.unwrap()
+}
+
 fn record(proxy: &Proxy, decision: &str) -> Value {
     super::rows::record(proxy, decision)
 }

@@ -14,6 +14,7 @@ fn origin(object: &str, operation: JobOperation) -> Origin {
         operation,
         external_id: Some("ExtId__c".to_owned()),
         delimiter: b',',
+        columns: Some(Vec::new()),
     };
     Origin { reads: vec![(object.to_owned(), Vec::new())], job: Some(job), ..Origin::default() }
 }
@@ -163,7 +164,8 @@ fn jobs_are_declared_in_both_formats() {
             object: "Invoice__c".into(),
             operation: JobOperation::Upsert,
             external_id: Some("ExtId__c".into()),
-            delimiter: b','
+            delimiter: b',',
+            columns: Some(Vec::new()),
         }
     );
     assert_eq!(request.version.unwrap().to_string(), "62.0");

@@ -6,7 +6,7 @@ use forcefield_policy::names::IdentityName;
 use forcefield_policy::request::{HandleKind, Origin};
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, HandleKey, LedgerError, timestamp};
+use super::{Entry, HandleKey, Learned, LedgerError, timestamp};
 
 /// One entry. Times are seconds since 1970.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,8 +83,19 @@ impl Kept {
     }
 }
 
+// === impl Learned ===
+
+impl Learned {
+    pub(super) fn add_to(&self, origin: &mut Origin) {
+        match self {
+            Self::Reads(reads) => add_reads(&mut origin.reads, reads.clone()),
+            Self::Columns(names) => origin.job.iter_mut().for_each(|job| job.upload(names)),
+        }
+    }
+}
+
 /// Adds reads, each object and field once.
-pub(super) fn add_reads(known: &mut Vec<(String, Vec<String>)>, reads: Vec<(String, Vec<String>)>) {
+fn add_reads(known: &mut Vec<(String, Vec<String>)>, reads: Vec<(String, Vec<String>)>) {
     for (object, fields) in reads {
         match known.iter_mut().find(|(known, _)| *known == object) {
             None => known.push((object, fields)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use forcefield_policy::request::HandleUse;
+use forcefield_policy::request::{HandleUse, JobOperation, JobOrigin};
 use tempfile::TempDir;
 
 use super::*;
@@ -145,7 +145,8 @@ async fn batches_add_to_what_a_job_reads() {
     let world = World::new();
     let drift = identity("drift");
     let key = HandleKey { kind: HandleKind::ClassicJob, id: "750A".into() };
-    let amend = |reads: Vec<(String, Vec<String>)>| world.ledger().amend(&drift, key.clone(), reads);
+    let amend =
+        |reads: Vec<(String, Vec<String>)>| world.ledger().amend(&drift, key.clone(), Learned::Reads(reads));
     assert_eq!(amend(origin("Case").reads).await, Err(LedgerError::Unknown));
     world
         .ledger()
@@ -161,6 +162,36 @@ async fn batches_add_to_what_a_job_reads() {
     let reads = world.ledger().look_up(&drift, &handle).await.unwrap().unwrap().reads;
     assert_eq!(reads, [("Case".into(), vec!["Name".into(), "Subject".into()]), ("User".into(), vec![])]);
     assert_eq!(world.ledger().list(&drift, HandleKind::ClassicJob).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn uploads_add_to_the_columns_of_a_job_where_they_are_kept() {
+    let world = World::new();
+    let drift = identity("drift");
+    let uploaded = async |id: &str, before: Option<Vec<String>>| {
+        let job = JobOrigin {
+            object: "Case".into(),
+            operation: JobOperation::Insert,
+            external_id: None,
+            delimiter: b',',
+            columns: before,
+        };
+        let origin = Origin { job: Some(job), ..Origin::default() };
+        let key = HandleKey { kind: HandleKind::ClassicJob, id: id.into() };
+        world.ledger().record(&drift, Issued { key: key.clone(), offset: None }, origin).await.unwrap();
+        for names in [["Subject", "Origin"], ["SUBJECT", "Status"]] {
+            let names = names.map(Box::from).to_vec();
+            world.ledger().amend(&drift, key.clone(), Learned::Columns(names)).await.unwrap();
+        }
+        let names = Learned::Columns(vec!["Status".into()]);
+        let foreign = world.ledger().amend(&identity("other"), key.clone(), names).await;
+        assert_eq!(foreign, Err(LedgerError::Foreign));
+        let handle = Handle { kind: key.kind, id: key.id, offset: None, use_: HandleUse::Readback };
+        world.ledger().look_up(&drift, &handle).await.unwrap().unwrap().job.unwrap().columns
+    };
+    let known = uploaded("750A", Some(Vec::new())).await;
+    assert_eq!(known.unwrap(), ["Subject", "Origin", "Status"]);
+    assert_eq!(uploaded("750B", None).await, None, "what came before is not known");
 }
 
 #[tokio::test]
