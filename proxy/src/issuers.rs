@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use forcefield_config::config::{Issuer, IssuerKeys as Source, KnownBy, OrgUrl};
 use forcefield_credentials::Secrets;
-use forcefield_identity::{InvalidKeySet, IssuerKeys};
+use forcefield_identity::InvalidKeySet;
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, timeout};
 use tracing::{info, warn};
 
 use crate::service::Service;
@@ -34,6 +34,13 @@ struct Known {
     issuer: Issuer,
     tried: Instant,
     fetched: Option<Instant>,
+}
+
+/// What came of asking an issuer.
+struct Fetched {
+    name: String,
+    issuer: Issuer,
+    jwks: Result<Bytes, IssuerError>,
 }
 
 /// Why the keys of an issuer were not renewed.
@@ -78,18 +85,14 @@ impl Issuers {
     }
 
     /// Runs until the process ends.
-    pub async fn run(mut self) {
-        loop {
-            self.round().await;
-            tokio::time::sleep(ROUND).await;
-        }
+    pub async fn run(self) {
+        rounds(self, Self::begin, Self::settle).await;
     }
 
-    /// Renews the keys of every issuer whose turn it is.
-    async fn round(&mut self) {
+    /// Begins to renew the keys of every issuer whose turn it is.
+    fn begin(&mut self, fetching: &mut JoinSet<Fetched>) {
         let live = self.service.live.load();
         let keys = &live.standing().keys;
-        let mut fetching = JoinSet::new();
         let missed = keys.take_missed();
         for (name, issuer) in &live.config.issuers {
             let Source::Discovery { .. } = &issuer.keys else {
@@ -109,27 +112,24 @@ impl Issuers {
             self.known.insert(name.clone(), now);
             let (name, issuer, secrets) = (name.clone(), issuer.clone(), self.secrets.clone());
             fetching.spawn(async move {
-                let fetched = timeout(DEADLINE, fetch(&issuer, &secrets)).await;
-                (name, fetched.unwrap_or(Err(IssuerError::TooSlow)))
+                let jwks = timeout(DEADLINE, fetch(&issuer, &secrets)).await;
+                Fetched { name, issuer, jwks: jwks.unwrap_or(Err(IssuerError::TooSlow)) }
             });
         }
         self.known.retain(|name, _| live.config.issuers.contains_key(name));
-        while let Some(fetched) = fetching.join_next().await {
-            if let Ok((name, fetched)) = fetched {
-                self.settle(keys, &name, fetched);
-            }
-        }
     }
 
     /// Puts fetched keys in force; without them, those before go on until they are too old, or at once no longer when the
-    /// issuer says that it has none.
-    fn settle(&mut self, keys: &IssuerKeys, name: &str, fetched: Result<Bytes, IssuerError>) {
+    /// issuer says that it has none. Those of an issuer that is another by now are nobody's.
+    fn settle(&mut self, Fetched { name, issuer, jwks }: Fetched) {
         let live = self.service.live.load();
+        let (name, keys) = (name.as_str(), &live.standing().keys);
         let Some(known) = self.known.get_mut(name) else { return };
-        if !live.config.issuers.get(name).is_some_and(|issuer| is_same(&known.issuer, issuer)) {
+        let in_force = live.config.issuers.get(name);
+        if !is_same(&known.issuer, &issuer) || !in_force.is_some_and(|now| is_same(&issuer, now)) {
             return;
         }
-        match fetched.and_then(|jwks| Ok(keys.replace(name, &jwks)?)) {
+        match jwks.and_then(|jwks| Ok(keys.replace(name, &jwks)?)) {
             Ok(count) => {
                 info!(issuer = name, keys = count, "keys of an issuer loaded");
                 known.fetched = Some(Instant::now());
@@ -142,6 +142,26 @@ impl Issuers {
                     known.fetched = None;
                 }
                 warn!(issuer = name, %error, stale, "the keys of an issuer cannot be renewed");
+            }
+        }
+    }
+}
+
+/// Begins what is due once a round, and settles each fetch as it ends, so that a slow one delays no other.
+async fn rounds<S, T: Send + 'static>(
+    mut state: S,
+    begin: impl Fn(&mut S, &mut JoinSet<T>),
+    settle: impl Fn(&mut S, T),
+) {
+    let (mut fetching, mut round) = (JoinSet::new(), tokio::time::interval(ROUND));
+    round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = round.tick() => begin(&mut state, &mut fetching),
+            Some(ended) = fetching.join_next() => {
+                if let Ok(fetched) = ended {
+                    settle(&mut state, fetched);
+                }
             }
         }
     }
@@ -241,6 +261,26 @@ mod tests {
         // While the issuer is away its keys are good for a day, and no longer.
         assert!(!fresh.is_stale(after(24 * 3600)));
         assert!(fresh.is_stale(after(24 * 3600 + 1)) && without.is_stale(after(0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_that_does_not_end_delays_no_round() {
+        let settled = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = std::sync::atomic::Ordering::SeqCst;
+        let begin = |begun: &mut u32, fetching: &mut JoinSet<()>| {
+            *begun += 1;
+            let slow = *begun == 1;
+            fetching.spawn(async move {
+                if slow {
+                    std::future::pending::<()>().await;
+                }
+            });
+        };
+        let settle = |_: &mut u32, (): ()| {
+            settled.fetch_add(1, count);
+        };
+        assert!(timeout(ROUND * 5 + ROUND / 2, rounds(0, begin, settle)).await.is_err());
+        assert_eq!(settled.load(count), 5, "six rounds, the first without an end");
     }
 
     #[tokio::test]
