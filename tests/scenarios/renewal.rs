@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use forcefield_emulator::{Server, Side, Trouble};
-use forcefield_tests::{APP_SECRET, Client, Reply, pki};
+use forcefield_tests::{APP_SECRET, Client, Proxy, REFRESH, Reply, pki};
 use serde_json::json;
 
 use crate::{before, salesforce, with};
@@ -24,7 +24,7 @@ fn logins(salesforce: &Server) -> usize {
 
 /// Asks until the answer is a success: the pause after a failed login takes a moment.
 async fn until_served(client: &Client) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let reply = client.query(QUERY).await.unwrap();
         if reply.status == 200 {
@@ -181,4 +181,55 @@ async fn a_secret_or_key_that_the_org_has_changed_is_taken_up_from_its_file() {
     for client in &clients {
         until_served(client).await;
     }
+}
+
+/// Asks, and is refused, until the process says that the token is dead.
+async fn refused_as_spent(proxy: &Proxy, client: &Client) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !proxy.output().contains("the org's answer with the newest refresh token was lost") {
+        assert_eq!(client.query(QUERY).await.unwrap().status, 503);
+        assert!(Instant::now() < deadline, "{}", proxy.output());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_whose_answer_was_lost_is_asked_about_and_not_spent_again() {
+    let salesforce = salesforce().await;
+    salesforce.rotate_refresh_tokens(true);
+    let proxy = before(&salesforce).refresh_identity("nightly", GRANTS).start().await.unwrap();
+    let client = proxy.client("nightly").await.unwrap();
+    until_served(&client).await;
+    // The pairs: a login that the org never saw, and a process that is killed before the org did anything.
+    salesforce.fail_next(Side::Login, Trouble::DropBeforeWork, 1);
+    salesforce.expire_all_sessions();
+    until_served(&client).await;
+    salesforce.set_latency(Side::Login, Duration::from_secs(600));
+    salesforce.expire_all_sessions();
+    let asking = tokio::spawn(async move { client.query(QUERY).await.is_ok() });
+    let (sent, deadline) =
+        (proxy.folder().join("state/refresh/nightly.sent"), Instant::now() + Duration::from_secs(60));
+    while !std::fs::read_to_string(&sent).unwrap().contains("spending") {
+        assert!(Instant::now() < deadline, "{}", proxy.output());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    proxy.signal("KILL").await.unwrap();
+    salesforce.set_latency(Side::Login, Duration::ZERO);
+    asking.abort();
+    let proxy = proxy.restart().await.unwrap();
+    let client = proxy.client("nightly").await.unwrap();
+    until_served(&client).await;
+
+    salesforce.fail_next(Side::Login, Trouble::DropAfterWork, 1);
+    salesforce.expire_all_sessions();
+    refused_as_spent(&proxy, &client).await;
+    let proxy = proxy.restart().await.unwrap();
+    let client = proxy.client("nightly").await.unwrap();
+    refused_as_spent(&proxy, &client).await;
+    assert_eq!(salesforce.org().refresh_tokens_reused(), 0);
+
+    let anew = REFRESH.replace("first", "anew");
+    salesforce.org().register_refresh("3MVG9-test-app", &anew, "integration@sample.example");
+    std::fs::write(proxy.folder().join("keys/refresh"), &anew).unwrap();
+    until_served(&client).await;
 }

@@ -149,6 +149,8 @@ impl Problem {
         match self {
             Self::Fetch(_) | Self::BrokenOff | Self::Tokens(_) => true,
             Self::Secret(error) => error.is_passing(),
+            // The org's login is in trouble, and says so to this question too.
+            Self::TokenInDoubt(status) => *status >= 500 || *status == 429,
             Self::Refused { status, code } => {
                 *status >= 500 || *status == 429 || code.as_str() == "temporarily_unavailable"
             }
@@ -163,7 +165,6 @@ impl Problem {
             | Self::State(_)
             | Self::TokenLost
             | Self::TokenSpent
-            | Self::TokenInDoubt(_)
             | Self::TokenOtherKey
             | Self::TokenSealed
             | Self::RenewedTooOften => false,

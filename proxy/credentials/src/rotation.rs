@@ -2,6 +2,7 @@
 //! dead. A single replica keeps it in its state folder; several keep it in the store that they share, and one of them
 //! spends it at a time.
 
+mod doubts;
 mod file;
 mod local;
 mod own;
@@ -53,7 +54,9 @@ impl Rotation {
                 blocking(move || {
                     let turn = own.turn()?;
                     let token = turn.newest(&mark)?;
-                    Ok((Turn::Own(turn, mark), Newest { token, in_doubt: false }))
+                    let sent = token.as_ref().map_or_else(|| mark.clone(), self::mark);
+                    let in_doubt = turn.doubts().holds(&sent)?;
+                    Ok((Turn::Own(turn, mark), Newest { token, in_doubt }))
                 })
                 .await
             }
@@ -68,19 +71,30 @@ impl Rotation {
 // === impl Turn ===
 
 impl Turn {
-    /// Notes, where others may have to know, that the token is about to be spent.
+    /// Notes, for whoever has the next turn, that the token is about to be spent.
     pub(crate) async fn spend(&mut self, token: &Secret) -> Result<(), Problem> {
         match self {
-            Self::Own(..) => Ok(()),
+            Self::Own(turn, _) => {
+                let (doubts, token) = (turn.doubts(), mark(token));
+                blocking(move || doubts.spend(&token)).await
+            }
             Self::Shared(turn) => turn.spend(token).await,
         }
     }
 
     /// Keeps the token that the org gave in the place of the one that was spent. It survives whatever happens, and
     /// whoever has the next turn finds it, when this returns.
-    pub(crate) async fn keep(self, rotated: Secret) -> Result<(), Problem> {
+    pub(crate) async fn keep(self, spent: &Secret, rotated: Secret) -> Result<(), Problem> {
         match self {
-            Self::Own(turn, mark) => blocking(move || turn.keep(&mark, rotated.expose())).await,
+            Self::Own(turn, configured) => {
+                let spent = mark(spent);
+                blocking(move || {
+                    turn.keep(&configured, rotated.expose())?;
+                    turn.doubts().forget(&spent);
+                    Ok(())
+                })
+                .await
+            }
             Self::Shared(turn) => turn.keep(&rotated).await,
         }
     }
@@ -89,7 +103,11 @@ impl Turn {
     /// is in doubt at the next turn.
     pub(crate) async fn unspent(self, token: &Secret, org: Rotates) {
         match self {
-            Self::Own(..) => {}
+            Self::Own(turn, _) => {
+                let token = mark(token);
+                let noted = blocking(move || turn.doubts().unspent(&token, org)).await;
+                noted.unwrap_or_else(|error| tracing::warn!(%error, "{UNNOTED}"));
+            }
             Self::Shared(turn) => turn.unspent(token, org).await,
         }
     }
@@ -116,6 +134,8 @@ pub(crate) enum Rotates {
 pub(crate) fn mark(configured: &Secret) -> String {
     digest(&SHA256, configured.expose()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+const UNNOTED: &str = "what came of a refresh token cannot be written down";
 
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,

@@ -81,7 +81,7 @@ async fn settle(turn: Turn, token: &Secret, minted: Result<Minted, Problem>) -> 
         Ok(minted) => {
             let rotated = minted.refresh_token.as_ref().filter(|new| new.as_bytes() != token.expose());
             match rotated {
-                Some(rotated) => turn.keep(Secret::new(rotated.as_bytes().to_vec())).await?,
+                Some(rotated) => turn.keep(token, Secret::new(rotated.as_bytes().to_vec())).await?,
                 None => turn.unspent(token, Rotates::No).await,
             }
             Ok(minted)

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use forcefield_policy::names::IdentityName;
 use zeroize::Zeroizing;
 
+use super::doubts::Doubts;
 use super::file::{private, write};
 use crate::secret::Secret;
 
@@ -64,6 +65,11 @@ impl Turn {
             }
             _ => None,
         })
+    }
+
+    /// What is known of the tokens that were sent.
+    pub(super) fn doubts(&self) -> Doubts {
+        Doubts::beside(&self.path)
     }
 
     /// Keeps a token. It is on disk, and found by [`Self::newest`] whatever happens, when this returns.

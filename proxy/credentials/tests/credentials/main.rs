@@ -1,6 +1,7 @@
 //! What a credential promises: one mint at a time, no stale token, no stampede, nothing that leaks.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
+mod doubt;
 mod org;
 mod rotating;
 mod sending;

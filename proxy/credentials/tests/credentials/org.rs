@@ -21,6 +21,10 @@ pub(crate) enum Next {
     Rotated(String, String),
     Refuse(u16, &'static str),
     Unreachable,
+    /// Does its work, and no answer arrives.
+    Lost,
+    /// Says whether the token lives that it is asked about.
+    Lives(bool),
 }
 
 /// The login host.
@@ -52,6 +56,8 @@ impl Fetch for Login {
                 (status, format!(r#"{{"error":"{code}","error_description":"hunter2"}}"#))
             }
             Some(Next::Unreachable) => return Err(FetchError::Unreachable),
+            Some(Next::Lost) => return Err(FetchError::BrokenOff),
+            Some(Next::Lives(lives)) => (200, format!(r#"{{"active":{lives}}}"#)),
         };
         Ok(FetchAnswer { status, body: body.into_bytes().into() })
     }
@@ -66,6 +72,19 @@ impl Login {
             .filter(|(path, _)| path == "/services/oauth2/token")
             .map(|(_, form)| form.clone())
             .collect()
+    }
+
+    /// The refresh tokens spent so far, and, behind a `?`, those that were asked about.
+    pub(crate) fn refreshes(&self) -> Vec<String> {
+        let asked = self.asked.lock().unwrap();
+        let value = |form: &str, name: &str| {
+            form.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        };
+        let of = |(path, form): &(String, String)| match path.as_str() {
+            "/services/oauth2/introspect" => value(form, "token").map(|token| format!("?{token}")),
+            _ => value(form, "refresh_token"),
+        };
+        asked.iter().filter_map(of).collect()
     }
 
     /// The forms posted to the revocation endpoint so far.
