@@ -24,6 +24,7 @@
 pub mod finding;
 mod folder;
 mod follow;
+mod json;
 mod key;
 mod line;
 mod note;

@@ -22,48 +22,10 @@
 
 use forcefield_policy::request::Operation;
 use serde::Serialize;
+use ulid::ULID_LEN;
 
-use super::{Act, Job, Outcome, Proof, Record};
-
-#[derive(Serialize)]
-struct Event<'a> {
-    time: i64,
-    class_uid: u32,
-    category_uid: u32,
-    class_name: &'static str,
-    activity_id: u32,
-    type_uid: u32,
-    severity_id: u32,
-    status_id: u32,
-    status_code: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status_detail: Option<&'a str>,
-    action_id: u32,
-    disposition_id: u32,
-    start_time: i64,
-    end_time: i64,
-    duration: u64,
-    metadata: Metadata,
-    actor: Actor<'a>,
-    src_endpoint: Source,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dst_endpoint: Option<Named<'a>>,
-    api: ApiCall<'a>,
-    http_request: HttpRequest<'a>,
-    http_response: HttpResponse,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    resources: Vec<Resource<'a>>,
-    // Last, since the line's number and hash go to its end.
-    unmapped: Ours<'a>,
-}
-
-#[derive(Serialize)]
-struct Metadata {
-    version: &'static str,
-    profiles: [&'static str; 1],
-    product: Product,
-    uid: String,
-}
+use super::{Act, Outcome, Record};
+use crate::json::Json;
 
 /// What wrote a line.
 #[derive(Serialize)]
@@ -71,119 +33,6 @@ pub(crate) struct Product {
     name: &'static str,
     vendor_name: &'static str,
     version: &'static str,
-}
-
-#[derive(Serialize)]
-struct Actor<'a> {
-    user: User<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<Session<'a>>,
-}
-
-#[derive(Serialize)]
-struct User<'a> {
-    name: &'a str,
-    /// 3: a system account; 1: a person; 0: unknown.
-    type_id: u32,
-}
-
-#[derive(Serialize)]
-struct Session<'a> {
-    uid: &'static str,
-    credential_uid: &'a str,
-}
-
-#[derive(Serialize)]
-struct Source {
-    ip: String,
-    port: u16,
-}
-
-#[derive(Serialize)]
-struct Named<'a> {
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-struct ApiCall<'a> {
-    operation: String,
-    service: Named<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
-    request: Uid,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    response: Option<Code>,
-}
-
-#[derive(Serialize)]
-struct Uid {
-    uid: String,
-}
-
-#[derive(Serialize)]
-struct Code {
-    code: u16,
-}
-
-#[derive(Serialize)]
-struct HttpRequest<'a> {
-    http_method: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_agent: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct HttpResponse {
-    code: u16,
-    length: u64,
-}
-
-#[derive(Serialize)]
-struct Resource<'a> {
-    name: &'a str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<Data<'a>>,
-}
-
-#[derive(Serialize)]
-struct Data<'a> {
-    fields: Vec<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Ours<'a> {
-    outcome: &'static str,
-    rows: u64,
-    bytes: u64,
-    request_bytes: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    overlooked: Option<&'a str>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    break_glass: &'a [String],
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    export: bool,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    shapes: &'a [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    narrowings: &'a [String],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    jobs: Vec<JobNote<'a>>,
-    /// The reason that a responder gave.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_micros: Option<u128>,
-}
-
-#[derive(Serialize)]
-struct JobNote<'a> {
-    kind: &'static str,
-    id: &'a str,
-    action: &'static str,
 }
 
 /// The version of the framework that lines are written in.
@@ -203,132 +52,141 @@ const REASON: usize = 1024;
 pub(super) fn event(record: &Record) -> Vec<u8> {
     let start = record.time.as_millisecond();
     let duration = u64::try_from(record.duration.as_millis()).unwrap_or(u64::MAX);
-    let (severity_id, action_id, disposition_id) = weight(record.outcome);
-    let activity_id = activity(&record.operations);
-    let event = Event {
-        time: start,
-        class_uid: 6003,
-        category_uid: 6,
-        class_name: "API Activity",
-        activity_id,
-        type_uid: 600_300 + activity_id,
-        severity_id,
-        status_id: if record.outcome == Outcome::Allowed && record.status < 400 { 1 } else { 2 },
-        status_code: record.status.to_string(),
-        status_detail: record.reason.as_deref().map(|reason| cut(reason, REASON)),
-        action_id,
-        disposition_id,
-        start_time: start,
-        end_time: start.saturating_add_unsigned(duration),
-        duration,
-        metadata: Metadata {
-            version: VERSION,
-            profiles: ["security_control"],
-            product: PRODUCT,
-            uid: record.decision.to_string(),
-        },
-        actor: actor(record),
-        src_endpoint: Source {
-            ip: record.source.ip().to_canonical().to_string(),
-            port: record.source.port(),
-        },
-        dst_endpoint: record.org.as_deref().map(|name| Named { name }),
-        api: api(record),
-        http_request: HttpRequest {
-            http_method: cut(&record.method, AGENT),
-            user_agent: record.user_agent.as_deref().map(|agent| cut(agent, AGENT)),
-        },
-        http_response: HttpResponse { code: record.status, length: record.bytes },
-        resources: resources(record),
-        unmapped: ours(record),
+    let (severity, action, disposition) = weight(record.outcome);
+    let activity = activity(&record.operations);
+    let status = if record.outcome == Outcome::Allowed && record.status < 400 { 1 } else { 2 };
+    let mut decision = [0; ULID_LEN];
+    let decision = &*record.decision.array_to_str(&mut decision);
+
+    let mut line = Json::with_capacity(USUAL);
+    line.plain(r#"{"time":"#).number(start);
+    line.plain(r#","class_uid":6003,"category_uid":6,"class_name":"API Activity","activity_id":"#)
+        .number(activity);
+    line.plain(r#","type_uid":"#).number(600_300 + activity);
+    line.plain(r#","severity_id":"#).number(severity);
+    line.plain(r#","status_id":"#).number(status);
+    line.plain(r#","status_code":""#).number(record.status).plain("\"");
+    if let Some(reason) = &record.reason {
+        line.plain(r#","status_detail":"#).string(cut(reason, REASON));
+    }
+    line.plain(r#","action_id":"#).number(action);
+    line.plain(r#","disposition_id":"#).number(disposition);
+    line.plain(r#","start_time":"#).number(start);
+    line.plain(r#","end_time":"#).number(start.saturating_add_unsigned(duration));
+    line.plain(r#","duration":"#).number(duration);
+    line.plain(METADATA).string(decision).plain("}");
+    actor(&mut line, record);
+    line.plain(r#","src_endpoint":{"ip":"#).address(record.source.ip().to_canonical());
+    line.plain(r#","port":"#).number(record.source.port()).plain("}");
+    if let Some(org) = &record.org {
+        line.plain(r#","dst_endpoint":{"name":"#).string(org).plain("}");
+    }
+    api(&mut line, record, decision);
+    line.plain(r#","http_request":{"http_method":"#).string(cut(&record.method, AGENT));
+    if let Some(agent) = &record.user_agent {
+        line.plain(r#","user_agent":"#).string(cut(agent, AGENT));
+    }
+    line.plain(r#"},"http_response":{"code":"#).number(record.status);
+    line.plain(r#","length":"#).number(record.bytes).plain("}");
+    resources(&mut line, record);
+    // Last, since the line's number and hash go to its end.
+    ours(&mut line, record);
+    line.plain("}");
+    line.into_bytes()
+}
+
+fn actor(line: &mut Json, record: &Record) {
+    // 3: a system account; 1: a person; 0: unknown.
+    let (user, kind) = match (&record.act, &record.identity) {
+        (Some(Act { responder: Some(name), .. }), _) => (name.as_str(), 1),
+        (None, Some(identity)) => (identity.as_str(), 3),
+        (Some(Act { responder: None, .. }), _) | (None, None) => ("unknown", 0),
     };
-    let mut line = Vec::with_capacity(USUAL);
-    // Strings, numbers and lists of them cannot fail to be written.
-    if serde_json::to_writer(&mut line, &event).is_err() {
-        line.clear();
-    }
-    line
-}
-
-fn actor(record: &Record) -> Actor<'_> {
-    if let Some(act) = &record.act {
-        return responder(act);
-    }
-    let user = match &record.identity {
-        Some(identity) => User { name: identity.as_str(), type_id: 3 },
-        None => User { name: "unknown", type_id: 0 },
+    let session = match (&record.act, &record.proof) {
+        (Some(act), _) => Some((act.how, act.role)),
+        (None, Some(proof)) => Some((proof.kind, cut(&proof.name, AGENT))),
+        (None, None) => None,
     };
-    let session = record.proof.as_ref().map(session);
-    Actor { user, session }
+    line.plain(r#","actor":{"user":{"name":"#).string(user);
+    line.plain(r#","type_id":"#).number(kind).plain("}");
+    if let Some((kind, name)) = session {
+        line.plain(r#","session":{"uid":"#).string(kind);
+        line.plain(r#","credential_uid":"#).string(name).plain("}");
+    }
+    line.plain("}");
 }
 
-fn responder(act: &Act) -> Actor<'_> {
-    let user = match &act.responder {
-        Some(name) => User { name, type_id: 1 },
-        None => User { name: "unknown", type_id: 0 },
+fn api(line: &mut Json, record: &Record, decision: &str) {
+    line.plain(r#","api":{"operation":"#);
+    match (&record.act, record.operations.as_slice()) {
+        (Some(act), _) => line.string(act.action),
+        (None, []) => line.string("unknown"),
+        (None, operations) => line.joined(operations.iter().map(|operation| operation.as_str())),
     };
-    Actor { user, session: Some(Session { uid: act.how, credential_uid: act.role }) }
-}
-
-fn session(proof: &Proof) -> Session<'_> {
-    Session { uid: proof.kind, credential_uid: cut(&proof.name, AGENT) }
-}
-
-fn api(record: &Record) -> ApiCall<'_> {
-    if let Some(act) = &record.act {
-        return ApiCall {
-            operation: act.action.to_owned(),
-            service: Named { name: "control" },
-            version: None,
-            request: Uid { uid: record.decision.to_string() },
-            response: None,
-        };
+    let door = record.door.map_or("unknown", |door| door.as_str());
+    let service = if record.act.is_some() { "control" } else { door };
+    line.plain(r#","service":{"name":"#).string(service).plain("}");
+    if let Some(version) = record.version.filter(|_| record.act.is_none()) {
+        line.plain(r#","version":""#).number(version.major()).plain(r#".0""#);
     }
-    let operations: Vec<&str> = record.operations.iter().map(|operation| operation.as_str()).collect();
-    ApiCall {
-        operation: if operations.is_empty() { "unknown".to_owned() } else { operations.join("+") },
-        service: Named { name: record.door.map_or("unknown", |door| door.as_str()) },
-        version: record.version.map(|version| version.to_string()),
-        request: Uid { uid: record.decision.to_string() },
-        response: record.upstream_status.map(|code| Code { code }),
+    line.plain(r#","request":{"uid":"#).string(decision).plain("}");
+    if let Some(code) = record.upstream_status.filter(|_| record.act.is_none()) {
+        line.plain(r#","response":{"code":"#).number(code).plain("}");
     }
+    line.plain("}");
 }
 
-fn resources(record: &Record) -> Vec<Resource<'_>> {
+fn resources(line: &mut Json, record: &Record) {
     let target = record.act.as_ref().and_then(|act| act.target.as_deref());
-    let target = target.map(|name| Resource { name: cut(name, AGENT), kind: "identity", data: None });
-    let objects = record.objects.iter().map(|object| resource(object, &record.fields));
-    target.into_iter().chain(objects).collect()
+    let target = target.map(|name| (cut(name, AGENT), "identity", [].as_slice()));
+    let objects = record.objects.iter().map(|object| (object.as_str(), "sobject", record.fields.as_slice()));
+    let all = target.into_iter().chain(objects);
+    line.list((r#","resources":["#, "]"), all, |line, (name, kind, fields)| {
+        line.plain(r#"{"name":"#).string(name).plain(r#","type":"#).string(kind);
+        let fields = fields.iter().filter_map(|field| field.split_once('.'));
+        let fields = fields.filter(|(owner, _)| *owner == name).map(|(_, field)| field);
+        line.strings((r#","data":{"fields":["#, "]}"), fields).plain("}");
+    });
 }
 
-fn resource<'a>(object: &'a str, fields: &'a [String]) -> Resource<'a> {
-    let of =
-        |field: &'a String| field.split_once('.').filter(|(owner, _)| *owner == object).map(|(_, name)| name);
-    let fields: Vec<&str> = fields.iter().filter_map(of).collect();
-    Resource { name: object, kind: "sobject", data: (!fields.is_empty()).then_some(Data { fields }) }
-}
-
-fn ours(record: &Record) -> Ours<'_> {
-    Ours {
-        outcome: record.outcome.as_str(),
-        rows: record.rows,
-        bytes: record.bytes,
-        request_bytes: record.request_bytes,
-        rule: record.rule,
-        overlooked: record.overlooked.as_deref(),
-        break_glass: &record.break_glass,
-        export: record.export,
-        shapes: &record.shapes,
-        narrowings: &record.narrowings,
-        jobs: record.jobs.iter().map(note).collect(),
-        why: record.act.as_ref().and_then(|act| act.reason.as_deref()).map(|why| cut(why, REASON)),
-        upstream_micros: record.upstream_duration.map(|duration| duration.as_micros()),
+fn ours(line: &mut Json, record: &Record) {
+    line.plain(r#","unmapped":{"outcome":"#).string(record.outcome.as_str());
+    line.plain(r#","rows":"#).number(record.rows);
+    line.plain(r#","bytes":"#).number(record.bytes);
+    line.plain(r#","request_bytes":"#).number(record.request_bytes);
+    if let Some(rule) = record.rule {
+        line.plain(r#","rule":"#).string(rule);
     }
+    if let Some(overlooked) = &record.overlooked {
+        line.plain(r#","overlooked":"#).string(overlooked);
+    }
+    line.strings((r#","break_glass":["#, "]"), &record.break_glass);
+    if record.export {
+        line.plain(r#","export":true"#);
+    }
+    line.strings((r#","shapes":["#, "]"), &record.shapes);
+    line.strings((r#","narrowings":["#, "]"), &record.narrowings);
+    line.list((r#","jobs":["#, "]"), &record.jobs, |line, job| {
+        line.plain(r#"{"kind":"#).string(job.kind.as_str());
+        line.plain(r#","id":"#).string(&job.id);
+        line.plain(r#","action":"#).string(job.action).plain("}");
+    });
+    if let Some(why) = record.act.as_ref().and_then(|act| act.reason.as_deref()) {
+        line.plain(r#","why":"#).string(cut(why, REASON));
+    }
+    if let Some(duration) = record.upstream_duration {
+        line.plain(r#","upstream_micros":"#).number(duration.as_micros());
+    }
+    line.plain("}");
 }
 
-fn note(job: &Job) -> JobNote<'_> {
-    JobNote { kind: job.kind.as_str(), id: &job.id, action: job.action }
-}
+/// From the comma before it to its `uid`.
+const METADATA: &str = concat!(
+    r#","metadata":{"version":"1.5.0","profiles":["security_control"],"product":{"name":"forcefield","#,
+    r#""vendor_name":"forcefield","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""},"uid":"#
+);
 
 /// Severity, action and disposition.
 fn weight(outcome: Outcome) -> (u32, u32, u32) {

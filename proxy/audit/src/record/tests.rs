@@ -1,5 +1,6 @@
 //! What stands in a line.
 
+mod by_serde;
 mod schema;
 
 use serde_json::{Value, json};
