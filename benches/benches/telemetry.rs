@@ -30,7 +30,11 @@ fn benches(criterion: &mut Criterion) {
     let telemetry = Telemetry::new(None);
     criterion.bench_function("an exchange is counted", |bencher| {
         let timing = || Timing::start(telemetry.trace(black_box(record.decision), &headers));
-        bencher.iter_batched(timing, |timing| telemetry.ended(&record, timing), BatchSize::SmallInput);
+        bencher.iter_batched(
+            timing,
+            |mut timing| telemetry.ended(&record, &mut timing),
+            BatchSize::SmallInput,
+        );
     });
     let (tracer, _queue) = Tracer::new(1.0);
     let unlikely = Ulid::from(u128::from(u64::MAX));

@@ -270,7 +270,7 @@ impl Permit {
 
     /// The objects and fields it touches. Worked out when it is first asked for.
     #[must_use]
-    pub fn reading(&self) -> &Reading {
+    pub fn reading(&self) -> &Arc<Reading> {
         self.asked.reading()
     }
 
@@ -299,9 +299,9 @@ impl Permit {
         origin
     }
 
-    /// Its queries and searches with every literal redacted, for the record. Worked out when they are first asked for.
+    /// Its queries and searches with every literal redacted, for the record. Worked out when they are asked for.
     #[must_use]
-    pub fn shapes(&self) -> &[String] {
+    pub fn shapes(&self) -> Vec<String> {
         self.asked.shapes()
     }
 

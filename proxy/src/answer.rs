@@ -104,7 +104,8 @@ pub struct AnswerBody<B> {
     short: Option<(Round, Bytes, u8)>,
     waiting: Option<(Waiting, Bytes)>,
     exchange: Option<Exchange>,
-    recording: Option<Recording>,
+    /// The exchange, once it is being recorded.
+    recording: Option<Exchange>,
     last: Option<Stop>,
     broken: Option<BrokenOff>,
     /// Whether the connection had a turn to write what it has before it is told that the answer is broken.
@@ -118,7 +119,6 @@ const ROUNDS: u8 = 3;
 
 /// Something to wait for before a piece goes on.
 pub type Waiting = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>;
-type Recording = Pin<Box<dyn Future<Output = Result<(), Unrecorded>> + Send>>;
 
 impl<B> AnswerBody<B> {
     /// A body that takes what `source` gives through `pass`. `exact` is its length, where nothing changes it.
@@ -152,8 +152,8 @@ impl<B> AnswerBody<B> {
     fn finish(&mut self) {
         self.source = None;
         self.presence = None;
-        if let Some(mut exchange) = self.exchange.take() {
-            self.recording = Some(Box::pin(async move { exchange.end().await }));
+        if let Some(exchange) = self.exchange.take() {
+            self.recording = Some(exchange);
         }
     }
 
@@ -228,7 +228,7 @@ where
     /// Waits for the record, once the answer has ended.
     fn poll_recording(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(recording) = &mut self.recording {
-            let recorded = ready!(recording.as_mut().poll(cx));
+            let recorded = ready!(recording.poll_end(cx));
             self.recording = None;
             if let Err(unrecorded) = recorded {
                 self.held = None;

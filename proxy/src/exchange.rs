@@ -1,11 +1,14 @@
 //! What one request carries from its first byte to its record.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use forcefield_audit::{Outcome, Proof, Record, Slot};
+use forcefield_audit::{Outcome, Proof, Record, Slot, Writing};
 use forcefield_control::wire;
 use forcefield_policy::decision::Permit;
 use forcefield_policy::names::IdentityName;
@@ -24,12 +27,21 @@ use crate::telemetry::timing::{Step, Timing};
 /// One request on its way. Leaves exactly one record, also when it is torn down.
 pub struct Exchange {
     rooms: Arc<Rooms>,
-    open: Option<Open>,
+    state: State,
+}
+
+enum State {
+    /// Not recorded yet. In a box, since an exchange is handed from one room to the next.
+    Open(Box<Open>),
+    /// Ended then; the record is being written.
+    Recording(Writing, Instant),
+    /// Recorded.
+    Over,
 }
 
 /// An exchange that is not recorded yet.
 struct Open {
-    record: Box<Record>,
+    record: Record,
     /// The place that is kept for the record; `None` when records cannot be written and the exchange is refused.
     slot: Option<Slot>,
     /// The path that was asked for, for people who watch: no query string, which may hold literals and tokens.
@@ -63,25 +75,25 @@ impl Exchange {
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         record.user_agent = user_agent.map(|agent| cut(agent, LONGEST_AGENT).to_owned());
         let path = cut(parts.uri.path(), LONGEST_PATH).to_owned();
-        let open = Open { record: Box::new(record), slot: rooms.slot(), path, timing, watched: None };
-        Self { rooms: Arc::clone(rooms), open: Some(open) }
+        let open = Open { record, slot: rooms.slot(), path, timing, watched: None };
+        Self { rooms: Arc::clone(rooms), state: State::Open(Box::new(open)) }
     }
 
     /// The decision's id.
     #[must_use]
     pub fn id(&self) -> Ulid {
-        self.open.as_ref().map_or_else(Ulid::nil, |open| open.record.decision)
+        self.open().map_or_else(Ulid::nil, |open| open.record.decision)
     }
 
     /// Whether its record has a place; without one it must be refused.
     #[must_use]
     pub fn can_be_recorded(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| open.slot.is_some())
+        self.open().is_some_and(|open| open.slot.is_some())
     }
 
     /// Notes something.
     pub fn note(&mut self, change: impl FnOnce(&mut Record)) {
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open_mut() {
             change(&mut open.record);
         }
     }
@@ -96,7 +108,7 @@ impl Exchange {
 
     /// Notes that such a step began then and ends now.
     pub fn waited(&mut self, step: Step, began: Instant) {
-        let Some(open) = &mut self.open else { return };
+        let Some(open) = self.open_mut() else { return };
         let took = open.timing.waited(step, began);
         if step == Step::Upstream {
             *open.record.upstream_duration.get_or_insert_default() += took;
@@ -105,7 +117,7 @@ impl Exchange {
 
     /// Notes that the head of the answer is ready.
     pub fn answered(&mut self) {
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open_mut() {
             open.timing.answered();
         }
     }
@@ -118,19 +130,15 @@ impl Exchange {
             record.break_glass.clone_from(&member.break_glass);
             record.org = Some(member.org.name.clone());
         });
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open_mut() {
             open.watched = Some(Watched::of(member));
         }
     }
 
     /// Notes what was asked.
     pub fn asked(&mut self, asked: &Request) {
-        self.note(|record| {
-            record.door = Some(asked.api);
-            record.operations = asked.operations.iter().collect();
-            record.version = asked.version;
-        });
-        if let Some(watched) = self.open.as_mut().and_then(|open| open.watched.as_mut()) {
+        self.note(|record| record.asked(asked));
+        if let Some(watched) = self.open_mut().and_then(|open| open.watched.as_mut()) {
             watched.asked(asked);
         }
     }
@@ -150,8 +158,10 @@ impl Exchange {
     /// Notes what was decided.
     pub fn permitted(&mut self, permit: &Permit) {
         self.note(|record| record.permitted(permit));
-        if let Some(Open { record, watched: Some(watched), .. }) = &mut self.open {
-            self.rooms.signals.permitted(watched, record, permit);
+        if let State::Open(open) = &mut self.state
+            && let Some(watched) = &mut open.watched
+        {
+            self.rooms.signals.permitted(watched, &open.record, permit);
         }
     }
 
@@ -163,10 +173,10 @@ impl Exchange {
                 .refused(refusal.rule(), refusal.detail().map_or_else(|| refusal.to_string(), str::to_owned));
             record.outcome = outcome;
         });
-        if let (Refusal::Denied(_, denial), Some(Open { record, watched: Some(watched), .. })) =
-            (refusal, &mut self.open)
+        if let (Refusal::Denied(_, denial), State::Open(open)) = (refusal, &mut self.state)
+            && let Some(watched) = &mut open.watched
         {
-            self.rooms.signals.denied(watched, record, denial);
+            self.rooms.signals.denied(watched, &open.record, denial);
         }
     }
 
@@ -175,31 +185,58 @@ impl Exchange {
     /// # Errors
     /// When the record could not be written and `when_full` is `block`.
     pub async fn end(&mut self) -> Result<(), Unrecorded> {
-        let Some(open) = self.open.take() else { return Ok(()) };
-        let rooms = Arc::clone(&self.rooms);
-        let ended = Instant::now();
-        let (record, slot) = open.close(&rooms, ended);
-        let recorded = rooms.record(record, slot).await;
-        rooms.telemetry.instruments().recorded(ended.elapsed());
-        recorded
+        poll_fn(|cx| self.poll_end(cx)).await
+    }
+
+    /// Records the end, as [`Self::end`].
+    pub fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unrecorded>> {
+        if let State::Open(open) = &mut self.state {
+            let ended = Instant::now();
+            let writing = open.close(&self.rooms, ended).map(|slot| self.rooms.record(&open.record, slot));
+            if writing.is_none() {
+                self.rooms.telemetry.instruments().recorded(ended.elapsed());
+            }
+            self.state = writing.map_or(State::Over, |writing| State::Recording(writing, ended));
+        }
+        let State::Recording(writing, ended) = &mut self.state else { return Poll::Ready(Ok(())) };
+        let written = ready!(Pin::new(writing).poll(cx));
+        self.rooms.telemetry.instruments().recorded(ended.elapsed());
+        self.state = State::Over;
+        Poll::Ready(written.map_err(|_| Unrecorded))
+    }
+
+    fn open(&self) -> Option<&Open> {
+        match &self.state {
+            State::Open(open) => Some(open),
+            State::Recording(..) | State::Over => None,
+        }
+    }
+
+    fn open_mut(&mut self) -> Option<&mut Open> {
+        match &mut self.state {
+            State::Open(open) => Some(open),
+            State::Recording(..) | State::Over => None,
+        }
     }
 }
 
 impl Drop for Exchange {
     /// An exchange that was not ended was torn down; a no-op when it was recorded.
     fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
-            let (record, slot) = open.close(&self.rooms, Instant::now());
-            self.rooms.record_later(record, slot);
+        if let State::Open(open) = &mut self.state
+            && let Some(slot) = open.close(&self.rooms, Instant::now())
+        {
+            self.rooms.record_later(&open.record, slot);
         }
     }
 }
 
 impl Open {
-    /// Settles the record and tells the instruments and watchers.
-    fn close(mut self, rooms: &Rooms, ended: Instant) -> (Record, Option<Slot>) {
+    /// Settles the record and tells the instruments and watchers; gives the place that was kept for it. Without one it
+    /// was refused because it could not be recorded, and the gap is counted by the writer.
+    fn close(&mut self, rooms: &Rooms, ended: Instant) -> Option<Slot> {
         self.record.duration = self.timing.until(ended);
-        rooms.telemetry.ended(&self.record, self.timing);
+        rooms.telemetry.ended(&self.record, &mut self.timing);
         rooms.tally.count(&self.record);
         if let Some(watched) = &self.watched {
             rooms.signals.ended(watched, &self.record);
@@ -208,10 +245,11 @@ impl Open {
         let stopped = matches!(self.record.outcome, Outcome::Refused | Outcome::Cut);
         for (watchers, concerned) in [(&rooms.decisions, true), (&rooms.refusals, stopped)] {
             if concerned && watchers.receiver_count() > 0 {
-                let _ = watchers.send(Decided { record: self.record.clone(), path: self.path.clone() });
+                let record = Box::new(self.record.clone());
+                let _ = watchers.send(Decided { record, path: self.path.clone() });
             }
         }
-        (*self.record, self.slot)
+        self.slot.take()
     }
 }
 
@@ -229,7 +267,7 @@ impl Decided {
             source: record.source.ip().to_canonical().to_string(),
             method: record.method.clone(),
             path: self.path.clone(),
-            objects: record.objects.clone(),
+            objects: record.objects().to_vec(),
             outcome: record.outcome.as_str().to_owned(),
             rule: record.rule.unwrap_or("unknown").to_owned(),
             reason: record.reason.clone().unwrap_or_default(),

@@ -10,6 +10,7 @@ use dashmap::DashMap;
 use forcefield_control::{Admitted, wire};
 use forcefield_policy::decision::Permit;
 use forcefield_policy::names::IdentityName;
+use forcefield_policy::request::Reading;
 use jiff::Timestamp;
 use ulid::Ulid;
 
@@ -33,7 +34,7 @@ struct UnderWay {
     identity: IdentityName,
     since: Timestamp,
     door: &'static str,
-    objects: Vec<String>,
+    reading: Arc<Reading>,
     rows: AtomicU64,
     bytes: AtomicU64,
     peer: Arc<Peer>,
@@ -56,7 +57,7 @@ impl Presences {
             identity: identity.clone(),
             since: Timestamp::now(),
             door: permit.api().as_str(),
-            objects: permit.reading().objects.clone(),
+            reading: Arc::clone(permit.reading()),
             rows: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             peer: Arc::clone(peer),
@@ -102,7 +103,7 @@ impl UnderWay {
             source: source.ip().to_canonical().to_string(),
             since: self.since,
             door: self.door.to_owned(),
-            objects: self.objects.clone(),
+            objects: self.reading.objects.clone(),
             rows: self.rows.load(Ordering::Relaxed),
             bytes: self.bytes.load(Ordering::Relaxed),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use forcefield_audit::{AuditKey, Finding, PublicKeys, Record, Settings, Slot, Status, Writer};
+use forcefield_audit::{AuditKey, Finding, PublicKeys, Record, Settings, Slot, Status, Writer, Writing};
 use forcefield_config::Config;
 use forcefield_credentials::Secret;
 use tokio::sync::broadcast;
@@ -70,16 +70,9 @@ impl Rooms {
         self.writer.admit().ok()
     }
 
-    /// Writes a record; it survives the end of this process when this resolves.
-    ///
-    /// # Errors
-    /// When it was not written.
-    pub async fn record(&self, record: Record, slot: Option<Slot>) -> Result<(), Unrecorded> {
-        match slot {
-            Some(slot) => self.writer.write(slot, &record).await.map_err(|_| Unrecorded),
-            // It was refused because it could not be recorded; the gap is counted by the writer.
-            None => Ok(()),
-        }
+    /// Writes a record; it survives the end of this process when what is returned is over.
+    pub fn record(&self, record: &Record, slot: Slot) -> Writing {
+        self.writer.write(slot, record)
     }
 
     /// Writes what a signal found.
@@ -91,10 +84,8 @@ impl Rooms {
     }
 
     /// Has a record written without waiting for it.
-    pub fn record_later(&self, record: Record, slot: Option<Slot>) {
-        if let Some(slot) = slot {
-            self.writer.submit(slot, &record);
-        }
+    pub fn record_later(&self, record: &Record, slot: Slot) {
+        self.writer.submit(slot, record);
     }
 }
 

@@ -62,10 +62,10 @@ impl Telemetry {
     }
 
     /// Counts an exchange that has ended, and has it sent when it is traced.
-    pub fn ended(&self, record: &Record, mut timing: Timing) {
+    pub fn ended(&self, record: &Record, timing: &mut Timing) {
         self.instruments.ended(record, timing.added());
         if let (Some(tracer), Some(trace)) = (&self.tracer, timing.take_trace())
-            && !tracer.finish(*trace, record, &timing)
+            && !tracer.finish(*trace, record, timing)
         {
             self.deliveries.traces.dropped(1);
         }

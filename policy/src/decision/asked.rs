@@ -12,19 +12,18 @@ use crate::schema::Schema;
 pub(super) struct Asked {
     needs: Needs,
     schema: Arc<Schema>,
-    reading: OnceLock<Reading>,
-    shapes: OnceLock<Vec<String>>,
+    reading: OnceLock<Arc<Reading>>,
 }
 
 impl Asked {
     /// What `needs` ask, in terms of the schema that they were resolved against.
     pub(super) fn new(needs: Needs, schema: Arc<Schema>) -> Self {
-        Self { needs, schema, reading: OnceLock::new(), shapes: OnceLock::new() }
+        Self { needs, schema, reading: OnceLock::new() }
     }
 
     /// The objects and fields.
-    pub(super) fn reading(&self) -> &Reading {
-        self.reading.get_or_init(|| Reading::of(&self.needs, &self.schema))
+    pub(super) fn reading(&self) -> &Arc<Reading> {
+        self.reading.get_or_init(|| Arc::new(Reading::of(&self.needs, &self.schema)))
     }
 
     /// The uploads.
@@ -46,8 +45,8 @@ impl Asked {
     }
 
     /// The queries and searches, with their literals redacted.
-    pub(super) fn shapes(&self) -> &[String] {
-        self.shapes.get_or_init(|| self.needs.iter().filter_map(|need| narrow::shape(&need.what)).collect())
+    pub(super) fn shapes(&self) -> Vec<String> {
+        self.needs.iter().filter_map(|need| narrow::shape(&need.what)).collect()
     }
 }
 

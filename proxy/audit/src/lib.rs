@@ -3,7 +3,7 @@
 //!
 //! # What holds
 //! - **A record of an answered exchange survives the end of the process**, `kill -9` included: [`Writer::write`]
-//!   returns when the line was given to the kernel (`write(2)`), and the answer's last byte waits for that.
+//!   is over when the line was given to the kernel (`write(2)`), and the answer's last byte waits for that.
 //! - **A crash of the machine** may lose what the kernel had not put on the disk: at most about a second
 //!   ([`writer::SYNC_EVERY`]). The loss is found when the folder is opened again, and recorded.
 //! - **No silent gap.** A record that could not be written is counted, and the count is a line of its own as soon as
@@ -42,4 +42,4 @@ pub use query::{Filter, Seen, Summary, query, query_some};
 pub use record::{Act, Job, Outcome, Proof, Record};
 pub use signer::PublicKeys;
 pub use verify::{Problem, Proofs, Report, Unsigned, verify};
-pub use writer::{OpenError, Settings, Slot, Status, Unavailable, WriteError, Writer};
+pub use writer::{OpenError, Settings, Slot, Status, Unavailable, WriteError, Writer, Writing};

@@ -5,7 +5,6 @@
 //! without `,"chain":`, and the hash before it.
 
 use std::fmt;
-use std::io::Write;
 
 use crate::key::AuditKey;
 
@@ -53,11 +52,10 @@ pub(crate) fn seal(key: &AuditKey, tip: &mut Tip, event: &[u8], out: &mut Vec<u8
     out.extend_from_slice(event.strip_suffix(b"}}").unwrap_or(event));
     tip.sequence += 1;
     out.extend_from_slice(SEQUENCE);
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{}", tip.sequence);
+    out.extend_from_slice(itoa::Buffer::new().format(tip.sequence).as_bytes());
     tip.hash = key.after(&tip.hash, out.get(start..).unwrap_or_default());
     out.extend_from_slice(CHAIN);
-    let _ = write!(out, "{}", tip.hash);
+    out.extend_from_slice(tip.hash.hex().as_flattened());
     out.extend_from_slice(END);
     out.push(b'\n');
 }
@@ -87,6 +85,13 @@ impl Hash {
         }
         Some(Self(hash))
     }
+
+    /// The hexadecimal digits, a pair for each byte.
+    fn hex(&self) -> [[u8; 2]; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or_default();
+        self.0.map(|byte| [digit(byte >> 4), digit(byte & 15)])
+    }
 }
 
 impl AsRef<[u8]> for Hash {
@@ -97,13 +102,7 @@ impl AsRef<[u8]> for Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or_default();
-        let mut hex = [0; HEX];
-        for (pair, byte) in hex.chunks_mut(2).zip(self.0) {
-            pair.iter_mut().zip([byte >> 4, byte & 15]).for_each(|(to, value)| *to = digit(value));
-        }
-        f.write_str(std::str::from_utf8(&hex).unwrap_or_default())
+        f.write_str(std::str::from_utf8(self.hex().as_flattened()).unwrap_or_default())
     }
 }
 

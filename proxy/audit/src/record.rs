@@ -5,11 +5,12 @@ mod ocsf;
 pub(crate) use ocsf::{PRODUCT, VERSION};
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use forcefield_policy::decision::{Denial, Narrowing, Permit};
 use forcefield_policy::names::{ApiVersion, IdentityName};
-use forcefield_policy::request::{Api, HandleKind, Operation};
+use forcefield_policy::request::{Api, HandleKind, Operation, Reading, Request};
 use jiff::Timestamp;
 use ulid::Ulid;
 
@@ -38,10 +39,8 @@ pub struct Record {
     pub operations: Vec<Operation>,
     /// The API version that it names.
     pub version: Option<ApiVersion>,
-    /// Objects that it touches.
-    pub objects: Vec<String>,
-    /// `Object.Field`; `Object.*` for all or unknown fields.
-    pub fields: Vec<String>,
+    /// Objects and fields that it touches, once that is known; shared with the permit.
+    pub reading: Option<Arc<Reading>>,
     /// Queries and searches, literals redacted.
     pub shapes: Vec<String>,
     /// How it was made narrower than it was asked.
@@ -149,8 +148,7 @@ impl Record {
             door: None,
             operations: Vec::new(),
             version: None,
-            objects: Vec::new(),
-            fields: Vec::new(),
+            reading: None,
             shapes: Vec::new(),
             narrowings: Vec::new(),
             export: false,
@@ -171,14 +169,17 @@ impl Record {
         }
     }
 
-    /// Takes up what was decided.
+    /// Takes up what was asked.
+    pub fn asked(&mut self, request: &Request) {
+        self.door = Some(request.api);
+        self.operations = request.operations.iter().collect();
+        self.version = request.version;
+    }
+
+    /// Takes up what was decided of what was asked.
     pub fn permitted(&mut self, permit: &Permit) {
-        self.door = Some(permit.api());
-        self.operations = permit.operations().iter().collect();
-        self.version = permit.version();
-        self.objects.clone_from(&permit.reading().objects);
-        self.fields.clone_from(&permit.reading().fields);
-        self.shapes = permit.shapes().to_vec();
+        self.reading = Some(Arc::clone(permit.reading()));
+        self.shapes = permit.shapes();
         self.narrowings = permit.narrowings().iter().map(narrowed).collect();
         self.export = permit.is_export();
         self.overlooked = permit.overlooked().map(ToString::to_string);
@@ -188,6 +189,18 @@ impl Record {
             action: "used",
         };
         self.jobs.extend(permit.handles().iter().map(used));
+    }
+
+    /// Objects that it touches.
+    #[must_use]
+    pub fn objects(&self) -> &[String] {
+        self.reading.as_ref().map_or(&[], |reading| &reading.objects)
+    }
+
+    /// `Object.Field`; `Object.*` for all or unknown fields.
+    #[must_use]
+    pub fn fields(&self) -> &[String] {
+        self.reading.as_ref().map_or(&[], |reading| &reading.fields)
     }
 
     /// Takes up that the grants do not cover it.

@@ -1,7 +1,7 @@
 //! Writing records: a bounded number of them under way, appended by whoever has one.
 //!
 //! A thread that writes for all costs every record two wake-ups, which is more than the write. So who has a record
-//! writes it, with those of everybody who came meanwhile, unless somebody is writing already; that one writes it too.
+//! writes it, and then those of everybody who came meanwhile, unless somebody is writing already; that one writes it too.
 
 mod desk;
 mod log;
@@ -10,15 +10,17 @@ mod opening;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use forcefield_config::config::WhenFull;
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::finding::Finding;
 use crate::key::AuditKey;
@@ -57,7 +59,21 @@ pub struct Writer {
 /// A place in the queue for one record: who has it can have it written.
 #[must_use]
 #[derive(Debug)]
-pub struct Slot(Option<OwnedSemaphorePermit>);
+pub struct Slot(Option<Place>);
+
+/// A line being written: over at once, unless somebody else is writing. It is written also when nobody waits for this.
+#[must_use = "an answer must not end before its record is written"]
+#[derive(Debug)]
+pub struct Writing {
+    when_full: WhenFull,
+    progress: Progress,
+}
+
+#[derive(Debug)]
+enum Progress {
+    Over(Result<(), WriteError>),
+    Waits(oneshot::Receiver<Result<(), WriteError>>),
+}
 
 /// How the writer does, for `readyz` and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,8 +123,7 @@ pub struct WriteError;
 
 struct Shared {
     when_full: WhenFull,
-    places: usize,
-    slots: Arc<Semaphore>,
+    places: Arc<Places>,
     writable: AtomicBool,
     /// Lines written.
     lines: AtomicU64,
@@ -123,12 +138,22 @@ struct Shared {
     untold: AtomicU64,
 }
 
+/// The places in the queue.
+#[derive(Debug)]
+struct Places {
+    most: usize,
+    taken: AtomicUsize,
+}
+
+/// One of them, until this is dropped.
+#[derive(Debug)]
+struct Place(Arc<Places>);
+
 /// A record on its way.
 struct Line {
     event: Vec<u8>,
     time: Timestamp,
-    done: Option<oneshot::Sender<Result<(), WriteError>>>,
-    _slot: Slot,
+    _place: Place,
 }
 
 // === impl Settings ===
@@ -161,8 +186,7 @@ impl Writer {
         let failed = |source| OpenError { path: dir.display().to_string(), source };
         let shared = Arc::new(Shared {
             when_full: settings.when_full,
-            places: settings.queue,
-            slots: Arc::new(Semaphore::new(settings.queue)),
+            places: Arc::new(Places { most: settings.queue, taken: AtomicUsize::new(0) }),
             writable: AtomicBool::new(true),
             lines: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -184,43 +208,48 @@ impl Writer {
     /// With `when_full: block`, when records cannot be written or too many are under way. With `count` never: what
     /// cannot be written then is counted, and the count recorded.
     pub fn admit(&self) -> Result<Slot, Unavailable> {
-        let place = Arc::clone(&self.shared.slots).try_acquire_owned();
+        let place = Places::take(&self.shared.places);
         match self.shared.when_full {
-            WhenFull::Count => Ok(Slot(place.ok())),
+            WhenFull::Count => Ok(Slot(place)),
             WhenFull::Block if !self.shared.writable.load(Ordering::Acquire) => Err(Unavailable::Broken),
-            WhenFull::Block => place.map(|place| Slot(Some(place))).map_err(|_| Unavailable::Full),
+            WhenFull::Block => place.map(|place| Slot(Some(place))).ok_or(Unavailable::Full),
         }
     }
 
-    /// Writes a record. When this returns the line survives the end of this process, so the answer may end.
+    /// Writes a record. When what is returned is over the line survives the end of this process, so the answer may end.
     ///
-    /// # Errors
-    /// With `when_full: block`, the line was not written: it is counted as a gap, and the answer must be cut off.
-    /// With `count` never.
-    pub async fn write(&self, slot: Slot, record: &Record) -> Result<(), WriteError> {
-        self.written(slot, (record.event(), record.time)).await
-    }
-
-    /// Writes what a signal found, likewise.
-    ///
-    /// # Errors
-    /// As [`Self::write`].
-    pub async fn write_finding(&self, slot: Slot, finding: &Finding) -> Result<(), WriteError> {
-        self.written(slot, (finding.event(), finding.time)).await
-    }
-
-    async fn written(&self, slot: Slot, event: (Vec<u8>, Timestamp)) -> Result<(), WriteError> {
-        let (done, outcome) = oneshot::channel();
-        self.send(slot, event, Some(done));
-        match (outcome.await, self.shared.when_full) {
-            (Ok(Ok(())), _) | (_, WhenFull::Count) => Ok(()),
-            (Ok(Err(_)) | Err(_), WhenFull::Block) => Err(WriteError),
-        }
+    /// It ends in an error with `when_full: block`, when the line was not written: it is counted as a gap, and the answer
+    /// must be cut off. With `count` never.
+    pub fn write(&self, slot: Slot, record: &Record) -> Writing {
+        self.send(slot, record.event(), record.time)
     }
 
     /// Has a record written without waiting: for exchanges that were torn down, whose end is a `Drop`.
     pub fn submit(&self, slot: Slot, record: &Record) {
-        self.send(slot, (record.event(), record.time), None);
+        drop(self.write(slot, record));
+    }
+
+    /// Writes what a signal found, as [`Self::write`].
+    pub fn write_finding(&self, slot: Slot, finding: &Finding) -> Writing {
+        self.send(slot, finding.event(), finding.time)
+    }
+
+    fn send(&self, slot: Slot, event: Vec<u8>, time: Timestamp) -> Writing {
+        Writing { when_full: self.shared.when_full, progress: self.sent(slot, event, time) }
+    }
+
+    fn sent(&self, slot: Slot, event: Vec<u8>, time: Timestamp) -> Progress {
+        let Some(place) = slot.0 else {
+            self.shared.lose(1);
+            return Progress::Over(Err(WriteError));
+        };
+        let line = Line { event, time, _place: place };
+        if let Some(written) = self.desk.write(&line) {
+            return Progress::Over(written);
+        }
+        let (teller, told) = oneshot::channel();
+        self.desk.hand_in(line, teller);
+        Progress::Waits(told)
     }
 
     /// How the writer does.
@@ -233,23 +262,11 @@ impl Writer {
             lines: count(&shared.lines),
             bytes: count(&shared.bytes),
             lost: count(&shared.lost),
-            queued: shared.places.saturating_sub(shared.slots.available_permits()),
-            places: shared.places,
+            queued: shared.places.taken.load(Ordering::Relaxed),
+            places: shared.places.most,
             writes: count(&shared.writes),
             writing: Duration::from_nanos(count(&shared.writing)),
         }
-    }
-
-    fn send(
-        &self,
-        slot: Slot,
-        (event, time): (Vec<u8>, Timestamp),
-        done: Option<oneshot::Sender<Result<(), WriteError>>>,
-    ) {
-        if slot.0.is_none() {
-            return self.shared.lose(1);
-        }
-        self.desk.hand_in(Line { event, time, done, _slot: slot });
     }
 }
 
@@ -265,6 +282,40 @@ impl Drop for Writer {
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Writer").field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+// === impl Writing ===
+
+impl Future for Writing {
+    type Output = Result<(), WriteError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let written = match &mut self.progress {
+            Progress::Over(written) => *written,
+            Progress::Waits(told) => ready!(Pin::new(told).poll(cx)).unwrap_or(Err(WriteError)),
+        };
+        Poll::Ready(match self.when_full {
+            WhenFull::Block => written,
+            WhenFull::Count => Ok(()),
+        })
+    }
+}
+
+// === impl Places ===
+
+impl Places {
+    /// One more, if there is.
+    fn take(places: &Arc<Self>) -> Option<Place> {
+        let next = |taken| (taken < places.most).then_some(taken + 1);
+        let taken = places.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        taken.ok().map(|_| Place(Arc::clone(places)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -320,7 +320,7 @@ impl Running for Steering {
     async fn record(&self, call: Call) -> Result<(), Unrecorded> {
         let rooms = &self.service.rooms;
         let slot = rooms.slot().ok_or(Unrecorded)?;
-        rooms.record(record_of(call), Some(slot)).await.map_err(|_| Unrecorded)
+        rooms.record(&record_of(call), slot).await.map_err(|_| Unrecorded)
     }
 }
 

@@ -77,7 +77,7 @@ impl Signals {
         };
         watched.fetches = permit.handles().iter().find(fetches).map(|handle| handle.id.clone());
         match permit.overlooked() {
-            None => watched.tell(self, record, true, &record.objects),
+            None => watched.tell(self, record, true, record.objects()),
             Some(denial) => watched.tell(self, record, false, object(denial).as_slice()),
         }
     }

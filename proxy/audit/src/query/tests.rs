@@ -7,7 +7,7 @@ use super::*;
 use crate::finding::Finding;
 use crate::record::Outcome;
 use crate::writer::Writer;
-use crate::writer::tests::{record, settings};
+use crate::writer::tests::{reading, record, settings};
 
 #[tokio::test]
 async fn what_an_identity_read_in_a_while_and_from_where() {
@@ -19,13 +19,12 @@ async fn what_an_identity_read_in_a_while_and_from_where() {
             record.identity = Some(IdentityName::try_from("other").unwrap());
         }
         if number == 4 {
-            record.objects = vec!["Account".into()];
-            record.fields = vec!["Account.Name".into()];
+            record.reading = reading("Account", "Account.Name");
             record.source = "[::ffff:10.0.0.8]:1".parse().unwrap();
         }
         if number == 6 {
             record.outcome = Outcome::Refused;
-            record.objects = vec!["User".into()];
+            record.reading = reading("User", "Case.Subject");
             record.rows = 0;
         }
         writer.write(writer.admit().unwrap(), &record).await.unwrap();

@@ -139,7 +139,7 @@ fn api(line: &mut Json, record: &Record, decision: &str) {
 fn resources(line: &mut Json, record: &Record) {
     let target = record.act.as_ref().and_then(|act| act.target.as_deref());
     let target = target.map(|name| (cut(name, AGENT), "identity", [].as_slice()));
-    let objects = record.objects.iter().map(|object| (object.as_str(), "sobject", record.fields.as_slice()));
+    let objects = record.objects().iter().map(|object| (object.as_str(), "sobject", record.fields()));
     let all = target.into_iter().chain(objects);
     line.list((r#","resources":["#, "]"), all, |line, (name, kind, fields)| {
         line.plain(r#"{"name":"#).string(name).plain(r#","type":"#).string(kind);

@@ -20,8 +20,10 @@ fn record() -> Record {
     record.door = Some(Api::Query);
     record.operations = vec![Operation::Query, Operation::Export];
     record.version = Some(ApiVersion::new(62));
-    record.objects = vec!["Account".into(), "Case".into()];
-    record.fields = vec!["Account.Name".into(), "Account.Id".into()];
+    record.reading = Some(Arc::new(Reading {
+        objects: vec!["Account".into(), "Case".into()],
+        fields: vec!["Account.Name".into(), "Account.Id".into()],
+    }));
     record.shapes = vec!["SELECT Name FROM Account WHERE Id = ?".into()];
     record.outcome = Outcome::Allowed;
     record.status = 200;

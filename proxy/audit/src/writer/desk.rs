@@ -4,17 +4,22 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::Line;
+use tokio::sync::oneshot;
+
 use super::log::Log;
+use super::{Line, WriteError};
 
 /// The log, and the lines that wait to be written into it.
 pub(super) struct Desk {
-    waiting: Mutex<VecDeque<Line>>,
+    waiting: Mutex<VecDeque<(Line, Teller)>>,
     /// INVARIANT: who lets go of it looks once more whether lines wait, or has the thread look.
     log: Mutex<Log>,
     bell: Mutex<Bell>,
     rung: Condvar,
 }
+
+/// Where it is told whether a line was written.
+pub(super) type Teller = oneshot::Sender<Result<(), WriteError>>;
 
 /// What the thread is told.
 #[derive(Default)]
@@ -39,25 +44,65 @@ impl Desk {
         Self { waiting: Mutex::default(), log: Mutex::new(log), bell: Mutex::default(), rung: Condvar::new() }
     }
 
-    /// Takes a line, and writes what waits unless somebody else is writing.
+    /// Writes a line at once. `None` when that cannot be: somebody else is writing, or lines wait that came before.
     ///
     /// The write goes to the kernel's memory, so it is short; on a disk that stands still, who writes waits here, and
     /// everybody else goes on and hears of it later.
-    pub(super) fn hand_in(&self, line: Line) {
-        lock(&self.waiting).push_back(line);
+    pub(super) fn write(&self, line: &Line) -> Option<Result<(), WriteError>> {
+        if !self.is_clear() {
+            return None;
+        }
+        let mut log = self.free()?;
+        let written = log.write(line.time, &[&line.event]);
+        drop(log);
+        self.help();
+        Some(written)
+    }
+
+    /// Takes a line, to be written by whoever is writing, or here.
+    pub(super) fn hand_in(&self, line: Line, teller: Teller) {
+        lock(&self.waiting).push_back((line, teller));
+        self.help();
+    }
+
+    /// Writes what waits, unless somebody else is writing.
+    fn help(&self) {
         for _ in 0..ROUNDS {
-            let mut log = match self.log.try_lock() {
-                Ok(log) => log,
-                Err(TryLockError::Poisoned(log)) => log.into_inner(),
-                Err(TryLockError::WouldBlock) => return,
-            };
-            log.batch(self.next());
-            drop(log);
-            if lock(&self.waiting).is_empty() {
+            if self.is_clear() {
                 return;
             }
+            let Some(mut log) = self.free() else { return };
+            self.batch(&mut log);
         }
-        self.ring(|bell| bell.lines_wait = true);
+        if !self.is_clear() {
+            self.ring(|bell| bell.lines_wait = true);
+        }
+    }
+
+    /// The log, if nobody is writing.
+    fn free(&self) -> Option<MutexGuard<'_, Log>> {
+        match self.log.try_lock() {
+            Ok(log) => Some(log),
+            Err(TryLockError::Poisoned(log)) => Some(log.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Whether no line waits.
+    fn is_clear(&self) -> bool {
+        lock(&self.waiting).is_empty()
+    }
+
+    /// Writes some of the lines that wait, and says so to those who brought them.
+    fn batch(&self, log: &mut Log) {
+        let lines = self.next();
+        let Some((first, _)) = lines.first() else { return }; // somebody else has written them
+        let events: Vec<&[u8]> = lines.iter().map(|(line, _)| line.event.as_slice()).collect();
+        let written = log.write(first.time, &events);
+        for (line, teller) in lines {
+            drop(line); // its place is free before anybody hears of it
+            let _ = teller.send(written);
+        }
     }
 
     /// Does what is done from time to time, and writes what others left, until told to stop.
@@ -86,16 +131,16 @@ impl Desk {
     }
 
     fn write_all(&self) {
-        while !lock(&self.waiting).is_empty() {
-            lock(&self.log).batch(self.next());
+        while !self.is_clear() {
+            self.batch(&mut lock(&self.log));
         }
     }
 
     /// The lines of the next write.
-    fn next(&self) -> Vec<Line> {
+    fn next(&self) -> Vec<(Line, Teller)> {
         let mut waiting = lock(&self.waiting);
         let (mut lines, mut bytes) = (0, 0);
-        while let Some(line) = waiting.get(lines).filter(|_| lines < BATCH && bytes < BATCH_BYTES) {
+        while let Some((line, _)) = waiting.get(lines).filter(|_| lines < BATCH && bytes < BATCH_BYTES) {
             bytes += line.event.len();
             lines += 1;
         }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tracing::{error, info};
 
 use super::opening::now;
-use super::{Line, SYNC_EVERY, Settings, Shared, WriteError};
+use super::{SYNC_EVERY, Settings, Shared, WriteError};
 use crate::folder::{self, Head};
 use crate::line::{Tip, seal};
 use crate::note::{Checkpoint, Follow, Note, Why};
@@ -93,7 +93,7 @@ impl Log {
     /// Writes a line that is not about an exchange.
     pub(super) fn note(&mut self, note: &Note<'_>) -> io::Result<()> {
         let event = note.event(now());
-        self.append([event.as_slice()].into_iter())
+        self.append(&[&event])
     }
 
     /// Brings everything onto the disk.
@@ -110,30 +110,21 @@ impl Log {
         let _ = closed.map_err(|error| self.failed(&error));
     }
 
-    /// Writes some records, and says so to whoever waits for them.
-    pub(super) fn batch(&mut self, batch: Vec<Line>) {
-        if batch.is_empty() {
-            return; // somebody else has written them
-        }
-        let written = self.records(&batch);
-        if let Err(error) = &written {
-            self.failed(error);
-            self.shared.lose(batch.len() as u64);
-        }
-        for line in batch {
-            if let Some(done) = line.done {
-                let _ = done.send(written.as_ref().map_err(|_| WriteError).copied());
-            }
-        }
+    /// Writes records, in a file that is right for this moment: all of them, or none.
+    pub(super) fn write(&mut self, time: Timestamp, events: &[&[u8]]) -> Result<(), WriteError> {
+        self.records(time, events).map_err(|error| {
+            self.failed(&error);
+            self.shared.lose(events.len() as u64);
+            WriteError
+        })
     }
 
-    fn records(&mut self, batch: &[Line]) -> io::Result<()> {
-        let time = batch.first().map_or_else(now, |line| line.time);
+    fn records(&mut self, time: Timestamp, events: &[&[u8]]) -> io::Result<()> {
         self.ready(time)?;
-        self.append(batch.iter().map(|line| line.event.as_slice()))?;
+        self.append(events)?;
         self.since.get_or_insert(time);
         self.works();
-        self.unmarked.0 += batch.len() as u64;
+        self.unmarked.0 += events.len() as u64;
         if self.unmarked.0 >= self.settings.checkpoint_records {
             // The records are written; a checkpoint that is not comes with the next ones.
             let _ = self.checkpoint(Why::Regular, &[]).map_err(|error| self.failed(&error));
@@ -206,7 +197,7 @@ impl Log {
         let (tip, digest) = (self.tip, self.section.digest());
         let checkpoint = Checkpoint { why, run: &self.run, file: self.number, tip, digest, follows };
         let event = checkpoint.event(self.settings.key.signer(), now());
-        self.append([event.as_slice()].into_iter())?;
+        self.append(&[&event])?;
         self.section = Section::of(&self.buffer);
         self.unmarked = (0, Instant::now());
         // The log is where the anchor of the chain is kept apart from the folder.
@@ -246,7 +237,7 @@ impl Log {
     }
 
     /// Appends lines with one write. Either all of them are written, or the chain has not moved.
-    fn append<'a>(&mut self, events: impl Iterator<Item = &'a [u8]>) -> io::Result<()> {
+    fn append(&mut self, events: &[&[u8]]) -> io::Result<()> {
         self.clean()?;
         let mut tip = self.tip;
         self.buffer.clear();

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use forcefield_policy::names::IdentityName;
+use forcefield_policy::request::Reading;
 use tempfile::TempDir;
 use ulid::Ulid;
 
@@ -36,10 +37,15 @@ pub(crate) fn record(number: u64) -> Record {
     record.identity = Some(IdentityName::try_from("drift").unwrap());
     record.outcome = Outcome::Allowed;
     record.status = 200;
-    record.objects = vec!["Case".to_owned()];
-    record.fields = vec!["Case.Subject".to_owned()];
+    record.reading = reading("Case", "Case.Subject");
     record.rows = number;
     record
+}
+
+/// One object and one field.
+pub(crate) fn reading(object: &str, field: &str) -> Option<Arc<Reading>> {
+    let (objects, fields) = (vec![object.to_owned()], vec![field.to_owned()]);
+    Some(Arc::new(Reading { objects, fields }))
 }
 
 pub(crate) async fn write(writer: &Writer, numbers: std::ops::Range<u64>) {
@@ -144,6 +150,29 @@ async fn a_lost_tail_is_recorded_when_the_folder_is_opened_again() {
     let told = std::fs::read_to_string(files(dir.path()).remove(1)).unwrap();
     assert!(told.contains("had 6 lines and has 3"), "{told}");
     assert!(!verified(dir.path()).unwrap().is_sound(), "and stays a problem");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn records_of_many_at_once_are_each_written_once_before_that_is_told() {
+    let dir = TempDir::new().unwrap();
+    let settings = Settings { checkpoint_records: 50, ..settings() };
+    let writer = Arc::new(Writer::open(dir.path(), settings).unwrap());
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let writer = Arc::clone(&writer);
+            tokio::spawn(async move { write(&writer, 0..100).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let mut seen = [0; 100];
+    query(dir.path(), &Filter::default(), |record| seen[record.rows as usize] += 1).unwrap();
+    assert_eq!(seen, [8; 100], "while the writer runs");
+    assert_eq!(writer.status().queued, 0);
+    drop(writer);
+    let report = verified(dir.path()).unwrap();
+    assert_eq!((report.problems.as_slice(), report.records, report.lost), (&[][..], 800, 0));
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! The law of the line: it is, byte by byte, what serde makes of a record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use forcefield_policy::names::{ApiVersion, IdentityName};
-use forcefield_policy::request::{Api, HandleKind, Operation};
+use forcefield_policy::request::{Api, HandleKind, Operation, Reading};
 use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::option::of;
@@ -98,7 +99,9 @@ fn record() -> impl Strategy<Value = Record> {
         (record.org, record.user_agent) = (who.2, who.3);
         (record.door, record.operations, record.export) = (asked.0, asked.1, asked.3);
         record.version = asked.2.map(ApiVersion::new);
-        (record.objects, record.fields, record.shapes, record.narrowings, record.jobs) = names;
+        let (objects, fields) = (names.0, names.1);
+        record.reading = Some(Arc::new(Reading { objects, fields }));
+        (record.shapes, record.narrowings, record.jobs) = (names.2, names.3, names.4);
         (record.outcome, record.rule, record.reason, record.act) = (ended.0, ended.1, ended.2, ended.3);
         (record.break_glass, record.overlooked) = (ended.4, ended.5);
         (record.status, record.upstream_status) = (counted.0, counted.1);
@@ -362,7 +365,7 @@ fn api(record: &Record) -> ApiCall<'_> {
 fn resources(record: &Record) -> Vec<Resource<'_>> {
     let target = record.act.as_ref().and_then(|act| act.target.as_deref());
     let target = target.map(|name| Resource { name: cut(name, AGENT), kind: "identity", data: None });
-    let objects = record.objects.iter().map(|object| resource(object, &record.fields));
+    let objects = record.objects().iter().map(|object| resource(object, record.fields()));
     target.into_iter().chain(objects).collect()
 }
 
