@@ -18,7 +18,7 @@ use ulid::Ulid;
 use crate::fact::{Asked, Fact, Look, What};
 use crate::firing::{Evidence, Firing, Rule};
 use activity::Activity;
-use fingerprint::Traits;
+use fingerprint::{Seen, Traits};
 use looks::Looking;
 use rows::Reading;
 
@@ -94,12 +94,12 @@ impl History {
     fn asked(&mut self, watching: Watching<'_>, now: (Timestamp, Ulid), asked: &Asked<'_>) -> Vec<Firing> {
         let learned = self.has_learned(watching.rules.learning);
         let mut firings = Vec::new();
-        let mut looks = *asked;
-        if learned && self.traits.is_another_client(asked) {
+        let (mut looks, seen) = (*asked, Seen::of(asked, now.0));
+        if learned && self.traits.is_another_client(&seen) {
             looks.looks.add(Look::Arrive);
         }
         firings.extend(self.reconnaissance(watching, now, &looks, learned));
-        firings.extend(self.fingerprint(watching, now, asked, learned));
+        firings.extend(self.fingerprint(watching, now, (&seen, asked.granted), learned));
         if asked.granted {
             self.activity.request(now.0, now.1);
         }
@@ -110,14 +110,14 @@ impl History {
         &mut self,
         watching: Watching<'_>,
         now: (Timestamp, Ulid),
-        asked: &Asked<'_>,
+        (seen, granted): (&Seen<'_>, bool),
         learned: bool,
     ) -> Option<Firing> {
-        let news = self.traits.news(asked, now.0, watching.rules.fingerprint.watch);
+        let news = self.traits.news(seen, watching.rules.fingerprint.watch);
         let fires = learned && !news.is_empty() && watching.may_fire(Rule::Fingerprint);
         // What a rule that only records has told of is known from then on; while it learns, only what was granted is.
-        if if learned { !watching.acts(Rule::Fingerprint) } else { asked.granted } {
-            self.traits.learn(asked, now.0);
+        if if learned { !watching.acts(Rule::Fingerprint) } else { granted } {
+            self.traits.learn(seen);
         }
         let what = || format!("never seen of it before: {}", news.join(", "));
         fires.then(|| {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use forcefield_config::config::{Trait, Watch};
+use forcefield_policy::names::ApiVersion;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,67 +23,94 @@ pub(super) struct Traits {
     hours: u32,
 }
 
+/// What a request shows of its client.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    product: &'a str,
+    version: Option<ApiVersion>,
+    network: Option<IpNet>,
+    /// What it was granted; what is refused teaches nothing.
+    objects: &'a [String],
+    /// UTC.
+    hour: u32,
+}
+
+// === impl Seen ===
+
+impl<'a> Seen<'a> {
+    pub(super) fn of(asked: &Asked<'a>, at: Timestamp) -> Self {
+        Self {
+            product: product(asked.client),
+            version: asked.version,
+            network: asked.source.map(network),
+            objects: if asked.granted { asked.objects } else { &[] },
+            hour: hour(at),
+        }
+    }
+}
+
+// === impl Traits ===
+
 impl Traits {
     /// What of a request was not seen before, in words.
-    pub(super) fn news(&self, asked: &Asked<'_>, at: Timestamp, watch: Watch) -> Vec<String> {
+    pub(super) fn news(&self, seen: &Seen<'_>, watch: Watch) -> Vec<String> {
         let mut news = Vec::new();
-        let client = product(asked.client);
-        if watch.has(Trait::Client) && !self.clients.iter().any(|known| known == client) {
-            news.push(format!("client `{client}`"));
+        if watch.has(Trait::Client) && !self.knows_client(seen) {
+            news.push(format!("client `{}`", seen.product));
         }
-        if let Some(version) = asked.version.filter(|version| !self.versions.contains(&version.major()))
-            && watch.has(Trait::Version)
+        if let Some(version) = seen.version.filter(|_| watch.has(Trait::Version) && !self.knows_version(seen))
         {
             news.push(format!("API version {version}"));
         }
-        if let Some(network) = asked.source.map(network).filter(|network| !self.networks.contains(network))
-            && watch.has(Trait::Network)
+        if let Some(network) = seen.network.filter(|_| watch.has(Trait::Network) && !self.knows_network(seen))
         {
             news.push(format!("network {network}"));
         }
-        if watch.has(Trait::Objects) && asked.granted {
-            let unknown = asked.objects.iter().filter(|object| !self.objects.contains(object));
+        if watch.has(Trait::Objects) {
+            let unknown = seen.objects.iter().filter(|object| !self.objects.contains(object));
             news.extend(unknown.map(|object| format!("object {object}")));
         }
-        let hour = hour(at);
-        if watch.has(Trait::Hour) && self.hours & (1 << hour) == 0 {
-            news.push(format!("{hour} o'clock UTC"));
+        if watch.has(Trait::Hour) && self.hours & (1 << seen.hour) == 0 {
+            news.push(format!("{} o'clock UTC", seen.hour));
         }
         news
     }
 
     /// Whether a request comes from another client: at least two of product, API version and network are new.
-    pub(super) fn is_another_client(&self, asked: &Asked<'_>) -> bool {
-        let client = product(asked.client);
-        let news = [
-            !self.clients.iter().any(|known| known == client),
-            asked.version.is_some_and(|version| !self.versions.contains(&version.major())),
-            asked.source.is_some_and(|source| !self.networks.contains(&network(source))),
-        ];
-        news.into_iter().filter(|is_new| *is_new).count() >= 2
+    pub(super) fn is_another_client(&self, seen: &Seen<'_>) -> bool {
+        let known = [self.knows_client(seen), self.knows_version(seen), self.knows_network(seen)];
+        known.into_iter().filter(|known| !known).count() >= 2
     }
 
-    pub(super) fn learn(&mut self, asked: &Asked<'_>, at: Timestamp) {
-        let client = product(asked.client);
-        if !self.clients.iter().any(|known| known == client) {
-            push(&mut self.clients, client.to_owned(), CLIENTS);
+    pub(super) fn learn(&mut self, seen: &Seen<'_>) {
+        if !self.knows_client(seen) {
+            push(&mut self.clients, seen.product.to_owned(), CLIENTS);
         }
-        if let Some(version) = asked.version.map(|version| version.major())
-            && !self.versions.contains(&version)
-        {
-            push(&mut self.versions, version, VERSIONS);
+        if let Some(version) = seen.version.filter(|_| !self.knows_version(seen)) {
+            push(&mut self.versions, version.major(), VERSIONS);
         }
-        if let Some(network) = asked.source.map(network)
-            && !self.networks.contains(&network)
-        {
+        if let Some(network) = seen.network.filter(|_| !self.knows_network(seen)) {
             push(&mut self.networks, network, NETWORKS);
         }
-        for object in asked.objects.iter().filter(|_| asked.granted) {
+        for object in seen.objects {
             if !self.objects.contains(object) {
                 push(&mut self.objects, object.clone(), OBJECTS);
             }
         }
-        self.hours |= 1 << hour(at);
+        self.hours |= 1 << seen.hour;
+    }
+
+    fn knows_client(&self, seen: &Seen<'_>) -> bool {
+        self.clients.iter().any(|known| known == seen.product)
+    }
+
+    /// What a request does not show is not new.
+    fn knows_version(&self, seen: &Seen<'_>) -> bool {
+        seen.version.is_none_or(|version| self.versions.contains(&version.major()))
+    }
+
+    fn knows_network(&self, seen: &Seen<'_>) -> bool {
+        seen.network.is_none_or(|network| self.networks.contains(&network))
     }
 }
 
@@ -90,8 +118,9 @@ impl Traits {
 fn product(user_agent: Option<&str>) -> &str {
     let text = user_agent.unwrap_or_default();
     let product = text.split('/').next().unwrap_or_default().trim();
-    let end = product.char_indices().nth(LONGEST).map_or(product.len(), |(at, _)| at);
-    match product.get(..end) {
+    // Most have fewer bytes than that, and are not looked into.
+    let end = if product.len() <= LONGEST { None } else { product.char_indices().nth(LONGEST) };
+    match product.get(..end.map_or(product.len(), |(at, _)| at)) {
         Some(product) if !product.is_empty() => product,
         _ => "none",
     }

@@ -32,10 +32,11 @@ impl Reading {
             self.next(hour);
         }
         self.rows = self.rows.saturating_add(rows);
-        if rows > 0 {
-            self.answers.push((rows, Evidence::new(at, decision, format!("{rows} rows"))));
-            self.answers.sort_by(|(one, _), (other, _)| other.cmp(one));
-            self.answers.truncate(ANSWERS);
+        // The largest first; of those as large, the ones that came first.
+        let place = self.answers.partition_point(|(larger, _)| *larger >= rows);
+        if rows > 0 && place < ANSWERS {
+            self.answers.truncate(ANSWERS - 1);
+            self.answers.insert(place, (rows, Evidence::new(at, decision, format!("{rows} rows"))));
         }
     }
 
