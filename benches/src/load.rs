@@ -1,14 +1,15 @@
 //! The load that is put on a proxy: as much as it takes by `h2load` (Debian: nghttp2-client), or paced by this process.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use forcefield_tests::Client;
 use forcefield_tests::client::Protocol;
 use tokio::process::Command;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
 
 use crate::proxies::Proxy;
 
@@ -56,32 +57,32 @@ impl Load<'_> {
     /// When one of them fails.
     pub async fn paced(&self, client: &Client, rate: f64, lasting: Duration) -> Result<Latencies> {
         let client = client.clone().with_token(self.token);
-        let each = Duration::from_secs_f64(CONNECTIONS as f64 / rate);
         let mut paced = JoinSet::new();
-        for number in 0..CONNECTIONS {
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
             let mut connection = client.open(Protocol::Http1).await?;
             let target = self.target.to_owned();
+            let (due, mut dues) = mpsc::unbounded_channel();
+            connections.push(due);
             paced.spawn(async move {
                 let mut took = Vec::new();
-                // Each connection has its own place within the period, so that requests do not come all at once.
-                let mut due = Instant::now() + each.mul_f64(number as f64 / CONNECTIONS as f64);
-                let end = due + lasting;
-                while due < end {
-                    let waited = Instant::now() > due; // for the answer before
-                    sleep_until(due).await;
+                loop {
+                    let waited = !dues.is_empty(); // for the answer before
+                    let Some(due) = dues.recv().await else { return Ok(took) };
                     let sent = if waited { due } else { Instant::now() };
                     let reply = connection.get(&target).await?;
                     took.push(u64::try_from(sent.elapsed().as_micros())?);
                     ensure!(reply.status == 200, "{}", reply.text());
-                    due += each;
                 }
-                Ok(took)
             });
         }
+        let metronome =
+            thread::spawn(move || beat(&connections, Duration::from_secs_f64(1.0 / rate), lasting));
         let mut all = Vec::new();
         for took in paced.join_all().await {
             all.extend(took?);
         }
+        ensure!(metronome.join().is_ok(), "the metronome failed");
         all.sort_unstable();
         Ok(Latencies(all))
     }
@@ -106,5 +107,19 @@ impl Latencies {
     pub fn per_mille(&self, share: usize) -> u64 {
         let index = (self.0.len().saturating_sub(1)) * share / 1000;
         self.0.get(index).copied().unwrap_or(0)
+    }
+}
+
+/// Tells one connection after the other that a request is due. A thread of its own: timers of the runtime are good to a
+/// millisecond, which would send what is due within one all at once.
+fn beat(connections: &[mpsc::UnboundedSender<Instant>], each: Duration, lasting: Duration) {
+    let (mut due, end) = (Instant::now(), Instant::now() + lasting);
+    for connection in connections.iter().cycle() {
+        if due >= end {
+            return;
+        }
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let _ = connection.send(due); // its task has told what went wrong
+        due += each;
     }
 }
