@@ -121,8 +121,15 @@ const ROUNDS: u8 = 3;
 pub type Waiting = Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>>;
 
 impl<B> AnswerBody<B> {
-    /// A body that takes what `source` gives through `pass`. `exact` is its length, where nothing changes it.
-    pub fn new(source: B, pass: Box<dyn Pass>, exchange: Exchange, exact: Option<u64>) -> Self {
+    /// A body that takes what `source` gives through `pass`. `exact` is its length, where nothing changes it; with a
+    /// `presence` it is listed among what is under way, and cut with it.
+    pub fn new(
+        source: B,
+        pass: Box<dyn Pass>,
+        exchange: Exchange,
+        exact: Option<u64>,
+        presence: Option<Presence>,
+    ) -> Self {
         let exchange = Some(exchange);
         let source = Some(source);
         Self {
@@ -137,15 +144,8 @@ impl<B> AnswerBody<B> {
             broken: None,
             written: false,
             exact,
-            presence: None,
+            presence,
         }
-    }
-
-    /// The same body, listed among what is under way, and cut with it.
-    #[must_use]
-    pub fn present(mut self, presence: Option<Presence>) -> Self {
-        self.presence = presence;
-        self
     }
 
     /// Begins to write the record; the pieces go on when it is written.

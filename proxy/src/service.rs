@@ -88,13 +88,15 @@ pub struct Service {
 }
 
 /// The body of every answer.
-pub type Body = AnswerBody<Either<UpstreamBody, Full<Bytes>>>;
+///
+/// Boxed, as is what the walk carries from step to step: hyper and every future on the way hand it on by copying it.
+pub type Body = Box<AnswerBody<Either<UpstreamBody, Full<Bytes>>>>;
 
 /// An answer whose exchange is not ended yet.
 struct Reply {
     head: http::response::Parts,
     body: OrgBody,
-    passing: Option<Passing>,
+    passing: Option<Box<Passing>>,
     exact: Option<u64>,
     presence: Option<Presence>,
 }
@@ -113,15 +115,16 @@ impl Service {
                     tracing::info!(decision = %id, rule = refusal.rule(), detail, "refused");
                 }
                 exchange.refused(&refusal);
-                Reply::whole(form.refuse(&refusal, id))
+                Box::new(Reply::whole(form.refuse(&refusal, id)))
             }
         };
         reply.settle(id, &mut exchange);
         // Nobody polls the body of an answer that has none: its record is written before its head goes out.
         let bodyless = parts.method == Method::HEAD
             || matches!(reply.head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if bodyless && exchange.end().await.is_err() {
-            reply = Reply::whole(form.refuse(&Refusal::Unavailable("the record could not be written"), id));
+        if bodyless && Box::pin(exchange.end()).await.is_err() {
+            let unrecorded = Refusal::Unavailable("the record could not be written");
+            *reply = Reply::whole(form.refuse(&unrecorded, id));
         }
         reply.sent(exchange)
     }
@@ -133,7 +136,7 @@ impl Service {
         parts: &Parts,
         body: Incoming,
         exchange: &mut Exchange,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Box<Reply>, Refusal> {
         let host = &arrival.head.as_ref().map_err(|bad| Refusal::Head(*bad))?.host;
         if !exchange.can_be_recorded() {
             return Err(Refusal::Unavailable("records of exchanges cannot be written at present"));
@@ -142,10 +145,10 @@ impl Service {
         let peer = peer(arrival, &host.to_string())?;
         if let Some(route) = login::route(parts) {
             let login = self.login((&live, route), (&peer, parts), body, exchange);
-            return Box::pin(login).await; // logins are answered here
+            return Box::pin(login).await.map(Box::new); // logins are answered here
         }
         if let Some(reply) = own::public(&live, &peer, parts, exchange) {
-            return Ok(reply);
+            return Ok(Box::new(reply));
         }
         let headers = headers(parts);
         let head = head(parts, &headers);
@@ -153,7 +156,7 @@ impl Service {
         let soap = match soap(parts, &head, &taken)? {
             None => None,
             Some(soap) => match Box::pin(self.soap_login(&live, soap, (&peer, parts), exchange)).await? {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => return Ok(Box::new(reply)),
                 Err(soap) => Some(soap),
             },
         };
@@ -161,13 +164,14 @@ impl Service {
         let (caller, member) = identify(&live, &peer, parts, soap.as_ref(), exchange)?; // who is calling
         let admitted = self.let_in(&member.identity.name)?; // has no responder stopped it
         if let Some(reply) = self.own_user(&live, &caller, (&peer, parts), exchange) {
-            return Ok(reply);
+            return Ok(Box::new(reply));
         }
         let asked = self.classify(&member, &head, &taken)?; // what it asks of Salesforce
         exchange.asked(&asked);
         let origins = self.origins(&member, &asked).await?;
         let permit = decide(&member.grants, asked, &origins); // may it, and in which form
         let permit = permit.map_err(|denial| Refusal::Denied(member.identity.name.clone(), denial))?;
+        let permit = Box::new(permit);
         exchange.permitted(&permit);
         self.still_in(&member.identity.name)?; // did a signal stop it by this very request
         let export = Export::of(&peer, &member, &permit, &origins);
@@ -179,15 +183,17 @@ impl Service {
         let base = host.base();
         let org = pin!(async {
             if let Some(reply) = Box::pin(self.defer(&member, &permit, exchange)).await? {
-                return Ok(reply); // a deleted job stays at the org for a while
+                return Ok(Box::new(reply)); // a deleted job stays at the org for a while
             }
             self.learn(&member, &permit).await?; // what a job is about to read or write is known before it does
             let sent = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
             Box::pin(self.reply(&member, permit, lease, (sent, &base))).await // rows and bytes counted as they pass
         });
         let reply = presence.unless_cut(org).await; // until a responder kills it
-        let reply = reply.ok_or_else(|| Refusal::Killed(member.identity.name.clone()))??;
-        Ok(reply.present(presence).watched(export.map(|export| export.watch(self, live))))
+        let mut reply = reply.ok_or_else(|| Refusal::Killed(member.identity.name.clone()))??;
+        reply.present(presence);
+        reply.watched(export.map(|export| export.watch(self, live)));
+        Ok(reply)
     }
 
     /// Shares it, with what its rooms tell of themselves among the metrics and the checks of readiness.
@@ -224,8 +230,12 @@ impl Service {
         }
         Ok(match body_use(head) {
             BodyUse::None => Taken::nothing(),
-            BodyUse::Whole(limit) => exchange.during(Step::Intake, self.intake.whole(body, limit)).await?,
-            BodyUse::Start(limit) => exchange.during(Step::Intake, self.intake.start(body, limit)).await?,
+            BodyUse::Whole(limit) => {
+                exchange.during(Step::Intake, Box::pin(self.intake.whole(body, limit))).await?
+            }
+            BodyUse::Start(limit) => {
+                exchange.during(Step::Intake, Box::pin(self.intake.start(body, limit))).await?
+            }
         })
     }
 
@@ -244,10 +254,10 @@ impl Service {
     async fn reply(
         &self,
         member: &Member,
-        permit: Permit,
+        permit: Box<Permit>,
         lease: Lease,
         ((answer, token), base): (Sent, &str),
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Box<Reply>, Refusal> {
         let (mut head, body) = answer.into_parts();
         let plan = permit.answer();
         let success = head.status.is_success();
@@ -273,7 +283,7 @@ impl Service {
             Some(kind) => Some(self.issues(member, &permit, kind, &content_type).await?),
             None => None,
         };
-        let mut passing = Passing {
+        let mut passing = Box::new(Passing {
             lease,
             counter: RowCounter::new(rows),
             issues,
@@ -281,7 +291,7 @@ impl Service {
             blotter: token.blotter(),
             rewriter: text.then(|| Rewriter::new(Arc::clone(&member.bases), base.to_owned())),
             listed: (success && lists_limits(&permit)).then(Vec::new),
-        };
+        });
         if success {
             self.forget(member, &permit).await?;
         }
@@ -292,18 +302,13 @@ impl Service {
             cut => cut,
         };
         if cut != Cut::Nothing && success && permit.method() != forcefield_policy::request::Method::Head {
-            let cut = self.cut(member, cut, &content_type, body).await?;
+            let cut = Box::pin(self.cut(member, cut, &content_type, body)).await?;
             passing.issues = None;
-            return Ok(Reply {
-                head,
-                body: Either::Right(Full::from(cut)),
-                passing: Some(passing),
-                exact: None,
-                presence: None,
-            });
+            let (body, passing) = (Either::Right(Full::from(cut)), Some(passing));
+            return Ok(Box::new(Reply { head, body, passing, exact: None, presence: None }));
         }
         let exact = length.filter(|_| !text);
-        Ok(Reply { head, body, passing: Some(passing), exact, presence: None })
+        Ok(Box::new(Reply { head, body, passing: Some(passing), exact, presence: None }))
     }
 
     async fn cut(
@@ -460,18 +465,16 @@ impl Reply {
         Self { head, body: Either::Right(body), passing: None, exact, presence: None }
     }
 
-    /// The same, listed among what is under way.
-    fn present(mut self, presence: Presence) -> Self {
+    /// Lists it among what is under way.
+    fn present(&mut self, presence: Presence) {
         self.presence = Some(presence);
-        self
     }
 
-    /// The same, broken off when its export may no longer go where it goes.
-    fn watched(mut self, watch: Option<Watch>) -> Self {
+    /// Has it broken off when its export may no longer go where it goes.
+    fn watched(&mut self, watch: Option<Watch>) {
         if let Some(passing) = &mut self.passing {
             passing.watch = watch;
         }
-        self
     }
 
     /// Names the decision, and notes how it ended.
@@ -491,12 +494,10 @@ impl Reply {
 
     fn sent(self, exchange: Exchange) -> Response<Body> {
         let pass: Box<dyn crate::answer::Pass> = match self.passing {
-            Some(passing) => Box::new(passing),
+            Some(passing) => passing,
             None => Box::new(crate::answer::AsItIs),
         };
-        Response::from_parts(
-            self.head,
-            AnswerBody::new(self.body, pass, exchange, self.exact).present(self.presence),
-        )
+        let body = Box::new(AnswerBody::new(self.body, pass, exchange, self.exact, self.presence));
+        Response::from_parts(self.head, body)
     }
 }

@@ -154,7 +154,7 @@ where
             let head = check(&mut parts, &body, &peer, refused);
             let closes = head.is_err() && multiplexed == Multiplexed::No;
             let arrival = Arrival { peer: Arc::clone(&peer), head };
-            let answer = handler(arrival, Request::from_parts(parts, body));
+            let answer = Box::pin(handler(arrival, Request::from_parts(parts, body)));
             async move {
                 let mut answer = answer.await.map(|body| Paced::new(body, active, multiplexed));
                 if closes {

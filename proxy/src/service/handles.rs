@@ -49,7 +49,7 @@ impl Service {
     /// What a handle in the answer reads: what the request reads, or, for the next page, what the first page read.
     async fn origin_of(&self, member: &Member, permit: &Permit) -> Result<Origin, Refusal> {
         let Some(page) = permit.handles().first() else { return Ok(permit.origin()) };
-        let known = self.limits.ledger().look_up(&member.identity.name, page).await;
+        let known = Box::pin(self.limits.ledger().look_up(&member.identity.name, page)).await;
         Ok(known.map_err(|_| Refusal::Unavailable(UNREAD))?.unwrap_or_else(|| permit.origin()))
     }
 
@@ -61,7 +61,8 @@ impl Service {
         let asks = asks.map(|handle| (handle, Learned::Reads(permit.origin().reads)));
         let uploads = permit.uploads().map(|up| (&up.handle, Learned::Columns(up.names.clone())));
         for (handle, learned) in asks.chain(uploads) {
-            let kept = self.limits.ledger().amend(&member.identity.name, handle.into(), learned).await;
+            let ledger = self.limits.ledger();
+            let kept = Box::pin(ledger.amend(&member.identity.name, handle.into(), learned)).await;
             kept.map_err(|_| Refusal::Unavailable(LEDGER))?;
         }
         Ok(())
@@ -70,7 +71,8 @@ impl Service {
     /// Forgets jobs that are gone.
     pub(super) async fn forget(&self, member: &Member, permit: &Permit) -> Result<(), Refusal> {
         for handle in permit.handles().iter().filter(|handle| handle.use_ == HandleUse::Delete) {
-            let forgotten = self.limits.ledger().delete(&member.identity.name, handle.into()).await;
+            let ledger = self.limits.ledger();
+            let forgotten = Box::pin(ledger.delete(&member.identity.name, handle.into())).await;
             forgotten.map_err(|_| Refusal::Unavailable(LEDGER))?;
         }
         Ok(())

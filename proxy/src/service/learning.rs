@@ -44,7 +44,7 @@ impl Service {
         let Some(replicas) = &self.replicas else { return Ok(()) };
         let (sessions, host) = (self.sessions(), peer.neighbourhood());
         for token in tokens {
-            let learned = replicas.learn(&sessions, token, host).await;
+            let learned = Box::pin(replicas.learn(&sessions, token, host)).await;
             learned.map_err(|_| Refusal::Unavailable(UNASKED))?;
         }
         Ok(())
