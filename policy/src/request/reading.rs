@@ -50,20 +50,33 @@ impl Reading {
 
     fn access(&mut self, access: Access, schema: &Schema) {
         let object = schema.object(access.object);
-        add(&mut self.objects, object.name().to_owned());
         match access.fields {
-            Fields::None => {}
-            Fields::One(field) => {
-                add(&mut self.fields, format!("{}.{}", object.name(), object.field(field).name()))
-            }
-            Fields::Every => add(&mut self.fields, format!("{}.*", object.name())),
+            Fields::None => self.object(object.name()),
+            Fields::One(field) => self.field(object.name(), object.field(field).name()),
+            Fields::Every => self.field(object.name(), "*"),
         }
     }
 
     fn mention(&mut self, mention: &Mention) {
-        add(&mut self.objects, mention.object.to_string());
-        if let Some(field) = &mention.field {
-            add(&mut self.fields, format!("{}.{field}", mention.object));
+        match &mention.field {
+            None => self.object(&mention.object),
+            Some(field) => self.field(&mention.object, field),
+        }
+    }
+
+    fn object(&mut self, object: &str) {
+        if !self.objects.iter().any(|known| known == object) {
+            self.objects.push(object.to_owned());
+        }
+    }
+
+    fn field(&mut self, object: &str, field: &str) {
+        self.object(object);
+        let is_it = |known: &String| {
+            known.strip_prefix(object).and_then(|rest| rest.strip_prefix('.')) == Some(field)
+        };
+        if !self.fields.iter().any(is_it) {
+            self.fields.push([object, ".", field].concat());
         }
     }
 
@@ -78,11 +91,5 @@ impl Reading {
             (object.clone(), self.fields.iter().filter_map(of).collect())
         };
         Origin { reads: self.objects.iter().map(fields_of).collect(), ..Origin::default() }
-    }
-}
-
-fn add(list: &mut Vec<String>, item: String) {
-    if !list.contains(&item) {
-        list.push(item);
     }
 }
