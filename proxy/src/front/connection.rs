@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use forcefield_config::config::Timeouts;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use http::header::CONNECTION;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -206,11 +207,30 @@ enum Drain {
     Told,
 }
 
+/// What happens to a connection beside its requests.
+enum Event {
+    /// It has ended.
+    Ended,
+    /// The first request has come for which a drain waits.
+    First,
+    /// That request is late.
+    Late,
+    /// It is to be closed, whatever is under way.
+    Close,
+    /// Other certificates are trusted now.
+    Trust,
+    /// Its listener drains.
+    Drain,
+    /// Its deadlines are due to be looked at.
+    Tick,
+}
+
 /// Runs a connection beside its deadlines.
-async fn drive<C: GracefulConnection>(connection: C, peer: &Peer, pulse: &Pulse, mut terms: Terms) {
+async fn drive<C: GracefulConnection>(connection: C, peer: &Peer, pulse: &Pulse, terms: Terms) {
+    let Terms { timeouts, drain: mut drains } = terms;
     let mut connection = pin!(connection);
     let mut trust = peer.trust.changes();
-    let period = Pulse::tick(&terms.timeouts);
+    let period = Pulse::tick(&timeouts);
     let mut tick = interval_at(Instant::now() + period, period);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut drain = Drain::NotYet;
@@ -221,35 +241,41 @@ async fn drive<C: GracefulConnection>(connection: C, peer: &Peer, pulse: &Pulse,
         };
         // Ends with the connection, or when the first request for which a drain waits has come.
         let served = poll_fn(|context| match connection.as_mut().poll(context) {
-            Poll::Ready(_) => Poll::Ready(true),
-            Poll::Pending if waits && pulse.has_begun() => Poll::Ready(false),
+            Poll::Ready(_) => Poll::Ready(Event::Ended),
+            Poll::Pending if waits && pulse.has_begun() => Poll::Ready(Event::First),
             Poll::Pending => Poll::Pending,
         });
-        tokio::select! {
+        // Asking any of these takes a lock. The set asks only after one of them has woken the task, which mostly is woken by
+        // its sockets.
+        let mut told: FuturesUnordered<_> = std::iter::once(async {
+            tokio::select! {
+                biased;
+                () = peer.closing.notified() => Event::Close,
+                _ = trust.changed() => Event::Trust,
+                _ = drains.wait_for(|drains| *drains), if drain == Drain::NotYet => Event::Drain,
+                () = sleep_until(first_until), if waits => Event::Late,
+                _ = tick.tick() => Event::Tick,
+            }
+        })
+        .collect();
+        let event = tokio::select! {
             biased;
-            ended = served => {
-                if ended {
-                    return;
-                }
+            event = served => event,
+            Some(event) = told.next() => event,
+        };
+        drop(told);
+        match event {
+            Event::Ended | Event::Late | Event::Close => return,
+            Event::Trust if peer.is_trusted(SystemTime::now()) => {}
+            Event::Trust => return,
+            Event::Drain if !pulse.has_begun() => {
+                drain = Drain::AwaitsFirst(Instant::now() + FIRST_REQUEST);
+            }
+            Event::Drain | Event::First => {
                 drain = Drain::Told;
                 connection.as_mut().graceful_shutdown();
             }
-            () = peer.closing.notified() => return,
-            _ = trust.changed() => {
-                if !peer.is_trusted(SystemTime::now()) {
-                    return;
-                }
-            }
-            _ = terms.drain.wait_for(|drains| *drains), if drain == Drain::NotYet => {
-                if pulse.has_begun() {
-                    drain = Drain::Told;
-                    connection.as_mut().graceful_shutdown();
-                } else {
-                    drain = Drain::AwaitsFirst(Instant::now() + FIRST_REQUEST);
-                }
-            }
-            () = sleep_until(first_until), if waits => return,
-            _ = tick.tick() => match pulse.overdue(&terms.timeouts) {
+            Event::Tick => match pulse.overdue(&timeouts) {
                 None => {}
                 Some(Overdue::Quiet) => {
                     pulse.close();

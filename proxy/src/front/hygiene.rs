@@ -25,8 +25,8 @@ pub struct Checked {
 pub struct Host {
     /// Lower case, without the port; an IPv6 address keeps its brackets.
     pub name: String,
-    /// The port, unless it is left out or 443.
-    pub port: Option<u16>,
+    /// `https://`, the name, and the port unless it is left out or 443.
+    base: String,
 }
 
 /// Checks a head, and takes off it what is for this connection only: hop-by-hop headers, those that `Connection`
@@ -42,10 +42,10 @@ pub fn hygiene(parts: &mut Parts) -> Result<Checked, BadHead> {
     if headers.contains_key(UPGRADE) {
         return Err(BadHead::NotServed("`Upgrade`"));
     }
-    for (name, text) in ONCE {
-        if headers.get_all(name).iter().nth(1).is_some() {
-            return Err(BadHead::Repeated(text));
-        }
+    let repeats = headers.len() > headers.keys_len(); // more values than names
+    let repeated = |(name, _): &&(HeaderName, &str)| headers.get_all(name).iter().nth(1).is_some();
+    if let Some((_, text)) = ONCE.iter().filter(|_| repeats).find(repeated) {
+        return Err(BadHead::Repeated(text));
     }
     if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
         return Err(BadHead::Framing("it has both `Content-Length` and `Transfer-Encoding`"));
@@ -55,12 +55,9 @@ pub fn hygiene(parts: &mut Parts) -> Result<Checked, BadHead> {
         return Err(BadHead::Malformed("the target is not a path"));
     }
     drop_nominated(headers)?;
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
-    let underscored = |name: &&HeaderName| name.as_str().contains('_');
-    let underscored: Vec<HeaderName> = headers.keys().filter(underscored).cloned().collect();
-    for name in &underscored {
+    let stays_here = |name: &&HeaderName| HOP_BY_HOP.contains(name) || name.as_str().contains('_');
+    let staying: Vec<HeaderName> = headers.keys().filter(stays_here).cloned().collect();
+    for name in &staying {
         headers.remove(name);
     }
     Ok(Checked { host })
@@ -128,7 +125,7 @@ impl Host {
             None => (text, None),
             Some((name, port)) => (name, Some(port.trim_start_matches(':'))),
         };
-        if colon.is_some() && text.matches(':').count() != name.matches(':').count() + 1 {
+        if colon.is_some() && colons(text) != colons(name) + 1 {
             return Err(UNCLEAR);
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
@@ -137,7 +134,7 @@ impl Host {
             Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
             None => !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(plain),
         };
-        let port = match port {
+        let port: Option<u16> = match port {
             None => None,
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 Some(digits.parse().map_err(|_| UNCLEAR)?)
@@ -147,23 +144,38 @@ impl Host {
         if !fits {
             return Err(UNCLEAR);
         }
-        Ok(Self { name: name.to_ascii_lowercase(), port: port.filter(|port| *port != HTTPS) })
+        let name = name.to_ascii_lowercase();
+        let base = match port.filter(|port| *port != HTTPS) {
+            None => [SCHEME, &name].concat(),
+            Some(port) => [SCHEME, &name, ":", &port.to_string()].concat(),
+        };
+        Ok(Self { name, base })
     }
 
     /// `https://name` or `https://name:port`: what absolute URLs in answers start with.
     #[must_use]
     pub fn base(&self) -> String {
-        format!("https://{self}")
+        self.base.clone()
+    }
+
+    /// The same without the scheme.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        self.base.strip_prefix(SCHEME).unwrap_or_default()
     }
 }
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
-        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+        f.write_str(self.authority())
     }
 }
 
+fn colons(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b':').count()
+}
+
+const SCHEME: &str = "https://";
 const HTTPS: u16 = 443;
 const LONGEST_NAME: usize = 253;
 
