@@ -4,6 +4,7 @@
 //! waits in line. So Salesforce sees no more connections than configured, one slow integration cannot take another's,
 //! and a connection that got out of step can only ever answer the integration that got it there.
 
+mod alarm;
 mod answer;
 mod body;
 mod fetch;

@@ -324,6 +324,7 @@ impl Minting {
         };
         AccessToken {
             user: minted.user().unwrap_or_default().into(),
+            bearer: crate::token::bearer(&minted.access_token),
             text: minted.access_token,
             generation: MINTS.fetch_add(1, Ordering::Relaxed),
             renew_at: now + renew_in,

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 pub struct AccessToken {
     /// Visible ASCII without `<`, `>`, `&` and quotes, so that it can stand in a header and in XML.
     pub(crate) text: Zeroizing<String>,
+    /// The same as most doors take it, marked sensitive. Every request shares this one copy.
+    pub(crate) bearer: Option<HeaderValue>,
     /// The user that it acts as: the 15 characters of its id.
     pub(crate) user: Box<str>,
     /// Which mint of this process it came from: a later one has a higher number.
@@ -43,13 +45,11 @@ impl AccessToken {
         if permit.session_in_body() {
             return;
         }
-        let (name, text) = match permit.api() {
-            Api::Bulk1 => (X_SFDC_SESSION, Zeroizing::new(self.text.as_str().to_owned())),
-            _ => (AUTHORIZATION, Zeroizing::new(format!("Bearer {}", self.text.as_str()))),
+        let (name, value) = match permit.api() {
+            Api::Bulk1 => (X_SFDC_SESSION, sensitive(&self.text)),
+            _ => (AUTHORIZATION, self.bearer.clone()),
         };
-        // INVARIANT: the text was checked to be visible ASCII when it was minted.
-        if let Ok(mut value) = HeaderValue::from_str(&text) {
-            value.set_sensitive(true);
+        if let Some(value) = value {
             headers.insert(name, value);
         }
     }
@@ -110,6 +110,18 @@ impl Blotter {
     }
 }
 
+/// A token's text as a Bearer credential.
+pub(crate) fn bearer(text: &str) -> Option<HeaderValue> {
+    sensitive(&Zeroizing::new(["Bearer ", text].concat()))
+}
+
+/// INVARIANT: a token's text was checked to be visible ASCII when it was minted, so there is always a value.
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
 /// Where `token` stands in `text`. Looked for by its first byte that is no letter or digit, the `!` behind the org's id:
 /// texts hold few of those, and a searcher that is made once would be one more copy of the token.
 fn find(token: &[u8], text: &[u8]) -> Option<usize> {
@@ -149,6 +161,7 @@ mod tests {
         let now = Instant::now();
         let token = Arc::new(AccessToken {
             text: Zeroizing::new(text.to_owned()),
+            bearer: bearer(text),
             user: "005000000000001".into(),
             generation: 1,
             renew_at: now,

@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::gunzip::{Gunzip, NotGzip};
 use super::lane::Lease;
@@ -41,8 +41,8 @@ pub struct UpstreamBody {
     upload: Option<Arc<Upload>>,
     gunzip: Option<Gunzip>,
     idle: Duration,
-    /// Runs while a piece is awaited.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// When a piece that is awaited is overdue.
+    due: Option<Instant>,
 }
 
 /// A request body as hyper takes it.
@@ -200,7 +200,7 @@ impl Upload {
 
 impl UpstreamBody {
     pub(super) fn new(incoming: Incoming, lease: Lease, idle: Duration) -> Self {
-        Self { incoming, lease: Some(lease), upload: None, gunzip: None, idle, timer: None }
+        Self { incoming, lease: Some(lease), upload: None, gunzip: None, idle, due: None }
     }
 
     /// Follows the request body that is still being sent, and unpacks what comes packed.
@@ -230,9 +230,10 @@ impl UpstreamBody {
         }
     }
 
-    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let idle = self.idle;
-        self.timer.get_or_insert_with(|| Box::pin(sleep(idle))).as_mut().poll(context)
+    /// Whether the next piece is overdue. Without its connection none can come.
+    fn poll_overdue(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let due = *self.due.get_or_insert_with(|| Instant::now() + self.idle);
+        self.lease.as_mut().map_or(Poll::Ready(()), |lease| lease.poll_due(due, context))
     }
 }
 
@@ -246,11 +247,11 @@ impl UpstreamBody {
             lease.drive(context);
         }
         let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
-            ready!(self.poll_timer(context));
+            ready!(self.poll_overdue(context));
             self.lease = None;
             return Poll::Ready(Some(Err(UpstreamError::TimedOut(Waiting::Continue))));
         };
-        self.timer = None;
+        self.due = None;
         match &frame {
             Some(Ok(_)) if !self.incoming.is_end_stream() => {}
             Some(Ok(_)) | None => self.give_back(),

@@ -5,20 +5,21 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use http::header::HOST;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, Method, Request, Response, Uri};
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::client::TlsStream;
 
+use super::alarm::Alarm;
 use super::body::{Sending, Upload, UpstreamBody};
 use super::gunzip::Gunzip;
 use super::{Counts, Origin, Outgoing, Rules, UpstreamError, Waiting, answer};
@@ -58,6 +59,7 @@ struct Connection {
     sender: SendRequest<Sending>,
     /// `None` once it has ended. Boxed: a connection is handed from one owner to the next several times a request.
     driver: Option<Box<Driver>>,
+    alarm: Alarm,
 }
 
 type Driver = http1::Connection<TokioIo<TlsStream<TcpStream>>, Sending>;
@@ -148,18 +150,17 @@ impl Lane {
         request: Request<Sending>,
     ) -> Result<Response<UpstreamBody>, (OwnedSemaphorePermit, Failed)> {
         let (method, upload) = (request.method().clone(), request.body().upload().cloned());
+        let began = Instant::now();
         let mut sent = pin!(lease.connection.sender.try_send_request(request));
-        let sent = poll_fn(|context| {
+        let answered = poll_fn(|context| {
             lease.connection.drive(context);
-            sent.as_mut().poll(context)
-        });
-        let answered = tokio::select! {
-            biased;
-            answered = sent => answered.map_err(|error| Failed::of(error, upload.as_deref())),
-            () = self.overdue(upload.as_deref()) => {
-                Err(Failed::Otherwise(UpstreamError::TimedOut(Waiting::Answer)))
+            if let Poll::Ready(answered) = sent.as_mut().poll(context) {
+                return Poll::Ready(answered.map_err(|error| Failed::of(error, upload.as_deref())));
             }
-        };
+            ready!(lease.connection.alarm.poll(self.due(began, upload.as_deref()), context));
+            Poll::Ready(Err(Failed::Otherwise(UpstreamError::TimedOut(Waiting::Answer))))
+        });
+        let answered = answered.await;
         let checked = answered.and_then(|mut answer| {
             let gunzip = answer::check(&method, &answer).and_then(|()| Gunzip::of(answer.headers_mut()));
             match gunzip {
@@ -176,16 +177,12 @@ impl Lane {
         }
     }
 
-    /// Ends when the answer is overdue. While a body streams out, only its standing still counts.
-    async fn overdue(&self, upload: Option<&Upload>) {
-        let Some(upload) = upload else { return sleep(self.rules.answer).await };
-        loop {
-            let patience = if upload.is_done() { self.rules.answer } else { self.rules.idle };
-            let due = upload.moved() + patience;
-            if due <= Instant::now() {
-                return;
-            }
-            sleep_until(due).await;
+    /// When the answer is overdue. While a body streams out, only its standing still counts.
+    fn due(&self, began: Instant, upload: Option<&Upload>) -> Instant {
+        match upload {
+            None => began + self.rules.answer,
+            Some(upload) if upload.is_done() => upload.moved() + self.rules.answer,
+            Some(upload) => upload.moved() + self.rules.idle,
         }
     }
 
@@ -197,7 +194,8 @@ impl Lane {
         let (sender, driver) =
             handshake.map_err(|error| UpstreamError::Unreachable(io::Error::other(error)))?;
         Counts::add(&self.counts.connected);
-        Ok(Connection { sender, driver: Some(Box::new(driver)) })
+        let alarm = Alarm::new(self.rules.answer.min(self.rules.idle));
+        Ok(Connection { sender, driver: Some(Box::new(driver)), alarm })
     }
 
     /// The unused connection that was used last, if one is still good.
@@ -253,7 +251,9 @@ impl Lane {
         let Outgoing { method, target, headers, body } = outgoing;
         // A parser that cuts a fragment off, or adds a slash, would send something else than was decided.
         let path = PathAndQuery::try_from(target.as_str()).map_err(|_| UpstreamError::Unsendable)?;
-        let plain = target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic());
+        // All bytes are looked at rather than up to the first odd one: so the compiler takes many at a time.
+        let plain =
+            target.bytes().fold(target.starts_with('/'), |plain, byte| plain & byte.is_ascii_graphic());
         if !plain || path.as_str() != target || method == Method::CONNECT {
             return Err(UpstreamError::Unsendable);
         }
@@ -287,8 +287,10 @@ async fn tend(lane: Weak<Lane>, every: Duration) {
 /// Framing is hyper's business: a header about it would be a second opinion.
 fn clean(headers: &mut HeaderMap) {
     use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-    for name in [CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
-        headers.remove(name);
+    const FRAMING: [HeaderName; 7] =
+        [CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+    if headers.keys().any(|name| FRAMING.contains(name)) {
+        FRAMING.iter().for_each(|name| drop(headers.remove(name)));
     }
 }
 
@@ -310,6 +312,11 @@ impl Lease {
     /// Moves on what is under way on the connection.
     pub(super) fn drive(&mut self, context: &mut Context<'_>) {
         self.connection.drive(context);
+    }
+
+    /// Whether a time has come.
+    pub(super) fn poll_due(&mut self, due: Instant, context: &mut Context<'_>) -> Poll<()> {
+        self.connection.alarm.poll(due, context)
     }
 
     /// The connection is free for the next one in line.
