@@ -105,7 +105,7 @@ impl Service {
     /// Answers one request, and leaves one record of it.
     pub async fn handle(self: Arc<Self>, arrival: Arrival, request: Request<Incoming>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let form = Form::of(&parts);
+        let form = || Form::of(&parts);
         let mut exchange = Exchange::begin(&self.rooms, arrival.peer.address, &parts);
         let id = exchange.id();
         let mut reply = match Box::pin(self.answer(&arrival, &parts, body, &mut exchange)).await {
@@ -115,7 +115,7 @@ impl Service {
                     tracing::info!(decision = %id, rule = refusal.rule(), detail, "refused");
                 }
                 exchange.refused(&refusal);
-                Box::new(Reply::whole(form.refuse(&refusal, id)))
+                Box::new(Reply::whole(form().refuse(&refusal, id)))
             }
         };
         reply.settle(id, &mut exchange);
@@ -124,7 +124,7 @@ impl Service {
             || matches!(reply.head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if bodyless && Box::pin(exchange.end()).await.is_err() {
             let unrecorded = Refusal::Unavailable("the record could not be written");
-            *reply = Reply::whole(form.refuse(&unrecorded, id));
+            *reply = Reply::whole(form().refuse(&unrecorded, id));
         }
         reply.sent(exchange)
     }
@@ -142,7 +142,7 @@ impl Service {
             return Err(Refusal::Unavailable("records of exchanges cannot be written at present"));
         }
         let live = self.live.load(); // one snapshot for the whole request
-        let peer = peer(arrival, &host.to_string())?;
+        let peer = peer(arrival, host.authority())?;
         if let Some(route) = login::route(parts) {
             let login = self.login((&live, route), (&peer, parts), body, exchange);
             return Box::pin(login).await.map(Box::new); // logins are answered here
@@ -180,14 +180,13 @@ impl Service {
         let lease = lease.map_err(|exceeded| Refusal::Exceeded(member.identity.name.clone(), exceeded))?;
         let whose = (exchange.id(), &member.identity.name);
         let mut presence = self.presences.enter(whose, &permit, &arrival.peer, admitted);
-        let base = host.base();
         let org = pin!(async {
             if let Some(reply) = Box::pin(self.defer(&member, &permit, exchange)).await? {
                 return Ok(Box::new(reply)); // a deleted job stays at the org for a while
             }
             self.learn(&member, &permit).await?; // what a job is about to read or write is known before it does
             let sent = self.send(&member, &permit, taken, exchange).await?; // credential in, answer out
-            Box::pin(self.reply(&member, permit, lease, (sent, &base))).await // rows and bytes counted as they pass
+            Box::pin(self.reply(&member, permit, lease, (sent, &host.base()))).await // rows and bytes counted as they pass
         });
         let reply = presence.unless_cut(org).await; // until a responder kills it
         let mut reply = reply.ok_or_else(|| Refusal::Killed(member.identity.name.clone()))??;
@@ -275,7 +274,7 @@ impl Service {
             spent.map_err(|spent| Refusal::Exceeded(member.identity.name.clone(), spent.into()))?;
         }
         if let Some(left) = lease.rows_left() {
-            head.headers.insert("x-forcefield-rows-left", left.into());
+            head.headers.insert(ROWS_LEFT, left.into());
         }
         let rows = if success { plan.rows } else { Rows::None };
         let text = is_text(&content_type);
@@ -334,6 +333,13 @@ impl Service {
     }
 }
 
+/// Names of headers, read once by the compiler rather than once a request.
+const DECISION: HeaderName = HeaderName::from_static("x-forcefield-decision");
+const NUMBER_OF_RECORDS: HeaderName = HeaderName::from_static("sforce-numberofrecords");
+const ROWS_LEFT: HeaderName = HeaderName::from_static("x-forcefield-rows-left");
+const WOULD_REFUSE: HeaderName = HeaderName::from_static("x-forcefield-would-refuse");
+const X_SFDC_SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
+
 /// The peer as the identity room knows it.
 fn peer(arrival: &Arrival, host: &str) -> Result<Peer, Refusal> {
     let not_here = |error: &dyn std::fmt::Display| Refusal::Unidentified(error.to_string());
@@ -358,7 +364,7 @@ fn identify(
     let identified = (|| {
         let carriers = Carriers {
             authorization: text(AUTHORIZATION)?,
-            x_sfdc_session: text(HeaderName::from_static("x-sfdc-session"))?,
+            x_sfdc_session: text(X_SFDC_SESSION)?,
             soap_session: soap.and_then(SoapBody::session),
             oauth_token: None,
         };
@@ -441,7 +447,7 @@ fn warn(head: &mut http::response::Parts, member: &Member, permit: &Permit) {
     };
     let text: String = denial.to_string().chars().filter(|letter| matches!(letter, ' '..='~')).collect();
     if let Ok(value) = HeaderValue::from_str(&text) {
-        head.headers.insert("x-forcefield-would-refuse", value);
+        head.headers.insert(WOULD_REFUSE, value);
     }
 }
 
@@ -453,7 +459,7 @@ fn lists_limits(permit: &Permit) -> bool {
 
 /// The number of rows that the head of an answer announces.
 fn known_rows(head: &http::response::Parts) -> Option<u64> {
-    head.headers.get("sforce-numberofrecords")?.to_str().ok()?.trim().parse().ok()
+    head.headers.get(NUMBER_OF_RECORDS)?.to_str().ok()?.trim().parse().ok()
 }
 
 // === impl Reply ===
@@ -479,8 +485,8 @@ impl Reply {
 
     /// Names the decision, and notes how it ended.
     fn settle(&mut self, id: ulid::Ulid, exchange: &mut Exchange) {
-        if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
-            self.head.headers.insert("x-forcefield-decision", value);
+        if let Ok(value) = HeaderValue::from_str(id.array_to_str(&mut [0; ulid::ULID_LEN])) {
+            self.head.headers.insert(DECISION, value);
         }
         let (status, refused) = (self.head.status, self.passing.is_none());
         exchange.answered();

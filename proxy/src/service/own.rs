@@ -15,7 +15,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 
 use super::login::{folded, response};
-use super::{Reply, Service};
+use super::{Reply, Service, X_SFDC_SESSION};
 use crate::exchange::Exchange;
 use crate::live::Snapshot;
 
@@ -23,7 +23,7 @@ use crate::live::Snapshot;
 /// request, which needs one.
 pub(super) fn public(live: &Snapshot, peer: &Peer, parts: &Parts, exchange: &mut Exchange) -> Option<Reply> {
     let carries = |name: &HeaderName| parts.headers.contains_key(name);
-    let shown = carries(&AUTHORIZATION) || carries(&HeaderName::from_static("x-sfdc-session"));
+    let shown = carries(&AUTHORIZATION) || carries(&X_SFDC_SESSION);
     if shown || peer.certificate().is_some() || !is_read(parts) || parts.uri.query().is_some() {
         return None;
     }
@@ -50,7 +50,8 @@ impl Service {
         exchange: &mut Exchange,
     ) -> Option<Reply> {
         let path = folded(parts.uri.path()).strip_prefix("/services/data/").filter(|_| is_read(parts))?;
-        let (version, id) = path.split_once("/sobjects/User/")?;
+        let (version, rest) = path.split_once('/')?;
+        let id = rest.strip_prefix("sobjects/User/")?;
         ApiVersion::from_segment(version).ok()?;
         let answer = self.logins.own_user(&live.identities, caller, peer, (version, id))?;
         exchange.login("own user", Some(caller.identity.name.clone()), None);
