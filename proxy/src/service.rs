@@ -181,7 +181,9 @@ impl Service {
         let whose = (exchange.id(), &member.identity.name);
         let mut presence = self.presences.enter(whose, &permit, &arrival.peer, admitted);
         let org = pin!(async {
-            if let Some(reply) = Box::pin(self.defer(&member, &permit, exchange)).await? {
+            if let Some(job) = evidence::deleted(&permit)
+                && let Some(reply) = Box::pin(self.defer(&member, (&permit, job), exchange)).await?
+            {
                 return Ok(Box::new(reply)); // a deleted job stays at the org for a while
             }
             self.learn(&member, &permit).await?; // what a job is about to read or write is known before it does

@@ -14,20 +14,24 @@ use crate::exchange::Exchange;
 use crate::live::Member;
 use crate::reply::Refusal;
 
+/// The Bulk 2.0 job that a request deletes, if it does.
+pub(super) fn deleted(permit: &Permit) -> Option<&Handle> {
+    let deletes = |handle: &&Handle| {
+        handle.use_ == HandleUse::Delete
+            && matches!(handle.kind, HandleKind::QueryJob | HandleKind::IngestJob)
+    };
+    permit.handles().iter().find(deletes)
+}
+
 impl Service {
     /// Answers the deletion of a finished Bulk 2.0 job, which then waits on the ledger to be deleted at the org.
-    /// `None` when the request is no such deletion, or the org has no such job.
+    /// `None` when the org has no such job.
     pub(super) async fn defer(
         &self,
         member: &Member,
-        permit: &Permit,
+        (permit, handle): (&Permit, &Handle),
         exchange: &mut Exchange,
     ) -> Result<Option<Reply>, Refusal> {
-        let deletes = |handle: &&Handle| {
-            handle.use_ == HandleUse::Delete
-                && matches!(handle.kind, HandleKind::QueryJob | HandleKind::IngestJob)
-        };
-        let Some(handle) = permit.handles().iter().find(deletes) else { return Ok(None) };
         let version = permit.version().unwrap_or(member.org.api_versions.newest);
         let asked = Permit::job_status(version, handle.kind, &handle.id)
             .filter(|_| permit.handles().len() == 1)

@@ -39,7 +39,8 @@ pub struct UpstreamBody {
     /// `None` once the connection was given back.
     lease: Option<Lease>,
     upload: Option<Arc<Upload>>,
-    gunzip: Option<Gunzip>,
+    /// Boxed: it is rare and large, and bodies are handed on often.
+    gunzip: Option<Box<Gunzip>>,
     idle: Duration,
     /// When a piece that is awaited is overdue.
     due: Option<Instant>,
@@ -204,7 +205,7 @@ impl UpstreamBody {
     }
 
     /// Follows the request body that is still being sent, and unpacks what comes packed.
-    pub(super) fn with(mut self, upload: Option<Arc<Upload>>, gunzip: Option<Gunzip>) -> Self {
+    pub(super) fn with(mut self, upload: Option<Arc<Upload>>, gunzip: Option<Box<Gunzip>>) -> Self {
         (self.upload, self.gunzip) = (upload, gunzip);
         if self.incoming.is_end_stream() {
             self.gunzip = None;
@@ -243,10 +244,12 @@ impl UpstreamBody {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
-        if let Some(lease) = &mut self.lease {
-            lease.drive(context);
+        let mut frame = Pin::new(&mut self.incoming).poll_frame(context);
+        if let (Poll::Pending, Some(lease)) = (&frame, &mut self.lease) {
+            lease.drive(context); // nothing has been read ahead
+            frame = Pin::new(&mut self.incoming).poll_frame(context);
         }
-        let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(context) else {
+        let Poll::Ready(frame) = frame else {
             ready!(self.poll_overdue(context));
             self.lease = None;
             return Poll::Ready(Some(Err(UpstreamError::TimedOut(Waiting::Continue))));

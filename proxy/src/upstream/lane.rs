@@ -164,7 +164,7 @@ impl Lane {
         let checked = answered.and_then(|mut answer| {
             let gunzip = answer::check(&method, &answer).and_then(|()| Gunzip::of(answer.headers_mut()));
             match gunzip {
-                Ok(gunzip) => Ok((answer, gunzip)),
+                Ok(gunzip) => Ok((answer, gunzip.map(Box::new))),
                 Err(why) => Err(Failed::Otherwise(UpstreamError::Garbled(why))),
             }
         });
@@ -216,9 +216,9 @@ impl Lane {
         }
     }
 
-    fn give_back(self: &Arc<Self>, mut connection: Connection) {
-        if !connection.is_open() {
-            return;
+    fn give_back(self: &Arc<Self>, connection: Connection) {
+        if connection.driver.is_none() || connection.sender.is_closed() {
+            return; // whether it still is open shows when it is taken
         }
         let mut unused = self.lock();
         unused.connections.push((Instant::now(), connection));
