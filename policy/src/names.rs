@@ -171,6 +171,15 @@ impl ApiVersion {
     }
 }
 
+impl ApiVersion {
+    /// Writes the path segment that [`Self::from_segment`] reads.
+    pub(crate) fn write_segment(self, out: &mut Vec<u8>) {
+        out.push(b'v');
+        out.extend_from_slice(self.0.to_string().as_bytes());
+        out.extend_from_slice(b".0");
+    }
+}
+
 impl FromStr for ApiVersion {
     type Err = InvalidName;
     fn from_str(text: &str) -> Result<Self, InvalidName> {
@@ -241,6 +250,11 @@ mod tests {
         assert_eq!(ApiVersion::from_segment("v62.0"), Ok(ApiVersion::new(62)));
         for odd in ["v62", "V62.0", "v062.0", "62.0", "v62.1", "v.0", "v+6.0", "latest"] {
             assert!(ApiVersion::from_segment(odd).is_err(), "{odd}");
+        }
+        for major in [1, 9, 62, 999] {
+            let mut segment = Vec::new();
+            ApiVersion::new(major).write_segment(&mut segment);
+            assert_eq!(String::from_utf8(segment).unwrap(), format!("v{}", ApiVersion::new(major)));
         }
     }
 

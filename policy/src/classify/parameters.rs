@@ -85,7 +85,12 @@ impl<'a> Parameters<'a> {
 
     /// Writes them, sorted by name, each value encoded; those named in `left_out` not.
     pub(crate) fn write(&self, left_out: &[&str], out: &mut Vec<u8>) {
-        let mut sent: Vec<_> = self.iter().filter(|(name, _)| !left_out.contains(name)).collect();
+        self.write_but(|name| left_out.contains(&name), out);
+    }
+
+    /// The same without those that are `left_out`.
+    pub(crate) fn write_but(&self, left_out: impl Fn(&str) -> bool, out: &mut Vec<u8>) {
+        let mut sent: Vec<_> = self.iter().filter(|(name, _)| !left_out(name)).collect();
         sent.sort_by_key(|(name, _)| *name);
         for (number, (name, value)) in sent.into_iter().enumerate() {
             out.push(if number == 0 { b'?' } else { b'&' });

@@ -69,8 +69,10 @@ impl<'a> Path<'a> {
         if path.is_empty() {
             return Ok(Self { segments: Vec::new(), query });
         }
-        let segments =
-            path.split('/').map(|raw| Segment::parse(raw, references)).collect::<Result<_, _>>()?;
+        let mut segments = Vec::with_capacity(USUAL_SEGMENTS);
+        for raw in path.split('/') {
+            segments.push(Segment::parse(raw, references)?);
+        }
         Ok(Self { segments, query })
     }
 }
@@ -82,8 +84,8 @@ impl<'a> Segment<'a> {
         if references == References::Kept && is_reference(raw) {
             return Ok(Self { text: Cow::Borrowed(raw), kind: SegmentKind::Reference });
         }
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if !raw.is_empty() && raw.bytes().all(plain) {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        if !matches!(raw, "" | "." | "..") && raw.bytes().all(plain) {
             return Ok(Self { text: Cow::Borrowed(raw), kind: SegmentKind::Name });
         }
         if !raw.bytes().all(may_stand) {
@@ -222,6 +224,9 @@ fn may_stand(byte: u8) -> bool {
                 | b'@'
         )
 }
+
+/// What most paths have room in.
+const USUAL_SEGMENTS: usize = 8;
 
 /// The longest target that Salesforce takes (reference, section 13); what is quadratic in it stays cheap.
 const MOST_BYTES: usize = 16_384;

@@ -253,10 +253,10 @@ fn request_line(line: &[u8]) -> Result<&[u8], BadHead> {
     if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
         return Err(BadHead::Malformed("the method is not a token"));
     }
-    if target.is_empty() || !target.iter().all(u8::is_ascii_graphic) {
+    if target.is_empty() || any(target, |byte| !byte.is_ascii_graphic()) {
         return Err(BadHead::Malformed("the target holds bytes that must be percent-encoded"));
     }
-    if target.contains(&b'#') {
+    if any(target, |byte| byte == b'#') {
         return Err(BadHead::Malformed("the target holds a `#`"));
     }
     if version != HTTP_11 && version != HTTP_10 {
@@ -274,11 +274,15 @@ pub(super) fn header(line: &[u8]) -> Result<(&[u8], &[u8]), BadHead> {
     if name.is_empty() || !name.iter().all(|byte| is_token(*byte)) {
         return Err(BadHead::Malformed("a header name is not a token"));
     }
-    // Every byte is looked at, which the compiler does many at a time.
-    if value.iter().fold(false, |bad, byte| bad | (byte.is_ascii_control() & (*byte != b'\t'))) {
+    if any(value, |byte| byte.is_ascii_control() & (byte != b'\t')) {
         return Err(BadHead::Malformed("a header value holds a control character"));
     }
     Ok((name, value.get(1..).unwrap_or_default().trim_ascii()))
+}
+
+/// Whether any byte is odd. Looks at every byte, which the compiler does many at a time.
+fn any(bytes: &[u8], odd: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |found, byte| found | odd(*byte))
 }
 
 fn decimal(digits: &[u8]) -> Result<u64, BadHead> {

@@ -139,7 +139,7 @@ impl Service {
         token: &AccessToken,
         streamed: Option<SendBody>,
     ) -> Result<Response<UpstreamBody>, UpstreamError> {
-        let mut headers = HeaderMap::with_capacity(permit.headers().len() + 2);
+        let mut headers = HeaderMap::with_capacity(permit.headers().len() + OURS);
         for (name, value) in permit.headers() {
             let pair = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
             let (Ok(name), Ok(value)) = pair else { return Err(UpstreamError::Unsendable) };
@@ -199,6 +199,8 @@ fn no_credential(error: CredentialError) -> Refusal {
     Refusal::NoCredential(error.to_string(), error.retry_after)
 }
 
+/// How many headers a request has beside those of its permit: the encoding, the credential, the host.
+const OURS: usize = 3;
 const ONE_SECOND: std::time::Duration = std::time::Duration::from_secs(1);
 /// How SOAP and Bulk 1.0 say that a session is refused: as a code, so that a text that a caller chose is not one.
 const REFUSED: [&str; 4] = [

@@ -1,7 +1,5 @@
 //! Building what will be sent, from what was parsed.
 
-use std::io::Write as _;
-
 use super::{Call, Content, Envelope};
 use crate::classify::body::ContentType;
 use crate::classify::parameters::Parameters;
@@ -25,10 +23,10 @@ impl Call<'_> {
         parameters: &Parameters<'_>,
         holes: &[(&'static str, usize)],
     ) -> Template {
-        let names: Vec<&str> = holes.iter().map(|(marker, _)| marker.trim_matches(['?', '&', '='])).collect();
+        let is_hole = |name: &str| holes.iter().any(|(marker, _)| parameter(marker) == name);
         let mut target = self.path();
         let bare = target.len();
-        parameters.write(&names, &mut target);
+        parameters.write_but(is_hole, &mut target);
         let alone = target.len() == bare;
         let encoding = if self.has_references() { Encoding::FormWithReferences } else { Encoding::Form };
         let mut template = Template::from(target);
@@ -51,7 +49,7 @@ impl Call<'_> {
             if !batch {
                 path.push(b'/');
             }
-            let _ = write!(path, "v{version}");
+            version.write_segment(&mut path);
         }
         for segment in &self.segments {
             path.push(b'/');
@@ -188,6 +186,11 @@ impl Root {
             Self::Web => "",
         }
     }
+}
+
+/// The parameter that the marker of a hole names.
+fn parameter(marker: &str) -> &str {
+    marker.trim_matches(['?', '&', '='])
 }
 
 /// The marker of a hole that is not the first parameter.
