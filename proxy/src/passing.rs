@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use forcefield_credentials::Blotter;
-use forcefield_limits::{Counted, Ended, HandleScanner, Issued, Lease, Ledger, Round, RowCounter};
+use forcefield_limits::{Counted, Ended, Found, Issued, Lease, Ledger, Round, Scanner};
 use forcefield_policy::names::IdentityName;
 use forcefield_policy::request::Origin;
 
@@ -16,9 +16,9 @@ use crate::service::Watch;
 pub(crate) struct Passing {
     /// The budget.
     pub lease: Lease,
-    /// Counts rows.
-    pub counter: RowCounter,
-    /// Finds cursors and jobs, where the answer can give any out.
+    /// Counts rows, and finds cursors and jobs where the answer can give any out.
+    pub scanner: Scanner,
+    /// What becomes of them.
     pub issues: Option<Issues>,
     /// Looks again whether it may go where it goes, where it is an export.
     pub watch: Option<Watch>,
@@ -35,8 +35,6 @@ const LISTED: usize = 64 << 10;
 
 /// Cursors and jobs that an answer gives out, and for whom they are kept.
 pub(crate) struct Issues {
-    /// Finds them.
-    pub scanner: HandleScanner,
     /// Keeps them.
     pub ledger: Ledger,
     /// Whose they are.
@@ -47,22 +45,19 @@ pub(crate) struct Issues {
 
 impl Pass for Passing {
     fn short(&self, piece: &Bytes) -> Option<Round> {
-        self.lease.short(piece.len() as u64, || self.counter.clone().feed(piece))
+        self.lease.short(piece.len() as u64, || self.scanner.rows_in(piece))
     }
 
     fn piece(&mut self, piece: Bytes, exchange: &mut Exchange) -> Result<Passed, Stop> {
         if let Some(watch) = &mut self.watch {
             watch.check().map_err(|refusal| Stop::Elsewhere(refusal.to_string()))?;
         }
-        let (piece, last) = self.count(piece, exchange);
+        let (piece, found, last) = self.count(piece, exchange);
         if let Some(listed) = &mut self.listed {
             // One byte too many makes it unreadable.
             listed.extend(piece.iter().take(LISTED + 1 - listed.len()));
         }
-        let first = self.issues.as_mut().and_then(|issues| {
-            let found = issues.scanner.feed(&piece);
-            (!found.is_empty()).then(|| issues.keep(found))
-        });
+        let first = self.issues.as_ref().filter(|_| !found.is_empty()).map(|issues| issues.keep(found));
         let mut piece = self.clean(piece);
         if last.is_some() {
             // What is held back is counted, and so goes too.
@@ -98,27 +93,28 @@ impl Passing {
         }
     }
 
-    /// Counts a piece against the budget. Of one that is more than what is left goes what fits, so that the budget is
+    /// Counts a piece against the budget, and gives what of it goes on and the handles in that. Of one that is more than what is left goes what fits, so that the budget is
     /// spent to its last row, and nothing after it; when this replica may not go on, nothing of it goes.
-    fn count(&mut self, mut piece: Bytes, exchange: &mut Exchange) -> (Bytes, Option<Stop>) {
-        let before = self.counter.clone();
-        let mut rows = self.counter.feed(&piece);
+    fn count(&mut self, mut piece: Bytes, exchange: &mut Exchange) -> (Bytes, Vec<Issued>, Option<Stop>) {
+        let before = self.scanner.clone();
+        let mut found = self.scanner.feed(&piece);
         let mut last = None;
-        while let Err(ended) = self.lease.count(rows, piece.len() as u64) {
+        while let Err(ended) = self.lease.count(found.rows, piece.len() as u64) {
             let spent = match ended {
                 Ended::Spent(spent) => spent,
-                Ended::CutOff(cut_off) => return (Bytes::new(), Some(Stop::CutOff(cut_off))),
+                Ended::CutOff(cut_off) => return (Bytes::new(), Vec::new(), Some(Stop::CutOff(cut_off))),
             };
             let fitting = match spent.counted {
                 Counted::Bytes => usize::try_from(spent.left).unwrap_or(usize::MAX),
                 Counted::Rows | Counted::Export(_) => before.fitting(&piece, spent.left),
             };
             piece.truncate(fitting.min(piece.len().saturating_sub(1)));
-            rows = before.clone().feed(&piece);
+            found = before.clone().feed(&piece);
             last = Some(Stop::Spent(spent.to_string()));
         }
+        let Found { rows, issued } = found;
         exchange.note(|record| record.rows += rows);
-        (piece, last)
+        (piece, issued, last)
     }
 }
 

@@ -23,7 +23,7 @@ use forcefield_audit::{Outcome, Proof};
 use forcefield_config::config::Mode;
 use forcefield_control::Restraints;
 use forcefield_identity::{Caller, Carriers, Peer, PeerCertificate, Proof as How, SoapBody, Unidentified};
-use forcefield_limits::{Lease, Limits, RowCounter};
+use forcefield_limits::{Format, Lease, Limits, Scanner};
 use forcefield_policy::classify::{BodyUse, Unclear, UnclearKind, body_use, classify, decoded};
 use forcefield_policy::decision::{Permit, decide};
 use forcefield_policy::request::{Api, Cut, Head, Operation, Request as Asked, Rows};
@@ -280,13 +280,12 @@ impl Service {
         }
         let rows = if success { plan.rows } else { Rows::None };
         let text = is_text(&content_type);
-        let issues = match plan.issues.filter(|_| success) {
-            Some(kind) => Some(self.issues(member, &permit, kind, &content_type).await?),
-            None => None,
-        };
+        let format = if content_type.contains("xml") { Format::Xml } else { Format::Json };
+        let handles = plan.issues.filter(|_| success).map(|kind| (kind, format));
+        let issues = if handles.is_some() { Some(self.issues(member, &permit).await?) } else { None };
         let mut passing = Box::new(Passing {
             lease,
-            counter: RowCounter::new(rows),
+            scanner: Scanner::new(rows, handles),
             issues,
             watch: None,
             blotter: token.blotter(),

@@ -1,12 +1,15 @@
 //! Cursors and jobs that an answer gives out, found while it streams by, so that the ledger holds them before the
 //! client does.
 
+use std::sync::LazyLock;
+
 use forcefield_policy::id::RecordId;
 use forcefield_policy::request::HandleKind;
+use memchr::memmem::Finder;
 
-use crate::json::{Token, Tokens};
+use crate::json::Heed;
 use crate::ledger::HandleKey;
-use crate::xml::{Event, Events};
+use crate::xml::Event;
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,89 +29,137 @@ pub struct Issued {
     pub offset: Option<u64>,
 }
 
-/// Finds the handles in one answer's body, after any content coding was taken off.
-///
-/// Locators are the values of `nextRecordsUrl` at any depth of JSON, so also of child sets, and of `queryLocator` in
-/// XML. Jobs, report runs and deployments are the `id` of the outermost object of JSON, or of the element of XML
-/// directly below the root (`jobInfo`). What does not look like a handle is none: it will be unknown when it is used.
-#[derive(Debug)]
-pub struct HandleScanner {
+/// Finds the handles in JSON: locators are the values of `nextRecordsUrl` at any depth, so also of child sets, all others
+/// the `id` of the outermost object. What does not look like a handle is none: it will be unknown when it is used.
+#[derive(Clone, Debug)]
+pub(crate) struct InJson {
     kind: HandleKind,
-    text: Text,
+    depth: usize,
+    /// Whether the next value may be one.
+    named: bool,
+    /// Whether a name may come that matters: whether the chunk may have that of a locator, or the outermost object is
+    /// open.
+    may_be_named: bool,
 }
 
-#[derive(Debug)]
-enum Text {
-    Json { tokens: Tokens, depth: usize, last: Option<Box<[u8]>>, named: bool },
-    Xml { events: Events, depth: usize, value: Option<Vec<u8>> },
+/// Finds the handles in XML: locators are the text of `queryLocator` elements, all others that of the `id` directly
+/// below the root (`jobInfo`).
+#[derive(Clone, Debug)]
+pub(crate) struct InXml {
+    kind: HandleKind,
+    depth: usize,
+    /// The text of the open element, if it may be one.
+    value: Option<Vec<u8>>,
 }
 
 /// The longest text that can be a handle or the address of one.
 const LONGEST: usize = 256;
+/// The name of a locator.
+const LOCATOR: &[u8] = b"nextRecordsUrl";
+static FIND_LOCATOR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(LOCATOR));
 
-// === impl HandleScanner ===
+// === impl InJson ===
 
-impl HandleScanner {
-    /// A scanner for handles of this kind.
-    #[must_use]
-    pub fn new(kind: HandleKind, format: Format) -> Self {
-        let text = match format {
-            Format::Json => Text::Json { tokens: Tokens::default(), depth: 0, last: None, named: false },
-            Format::Xml => Text::Xml { events: Events::default(), depth: 0, value: None },
-        };
-        Self { kind, text }
+impl InJson {
+    pub(crate) fn new(kind: HandleKind) -> Self {
+        Self { kind, depth: 0, named: false, may_be_named: false }
     }
 
-    /// The handles that end in this chunk. To be recorded before the chunk goes on to the client.
-    pub fn feed(&mut self, chunk: &[u8]) -> Vec<Issued> {
-        let Self { kind, text } = self;
-        let locators = *kind == HandleKind::Locator;
-        let mut found = Vec::new();
-        let mut value = |text: &[u8]| found.extend(issued(*kind, text));
-        match text {
-            Text::Json { tokens, depth, last, named } => {
-                let key: &[u8] = if locators { b"nextRecordsUrl" } else { b"id" };
-                tokens.feed(chunk, |token| match token {
-                    Token::Text(Some(text)) if *named => {
-                        value(text);
-                        *named = false;
-                    }
-                    Token::Text(text) => {
-                        *last = text.filter(|text| *text == key && (locators || *depth == 1)).map(Box::from);
-                    }
-                    Token::Colon => *named = last.take().is_some(),
-                    Token::Comma => *named = false,
-                    Token::Object | Token::Array => (*depth, *named) = (depth.saturating_add(1), false),
-                    Token::Close => (*depth, *named) = (depth.saturating_sub(1), false),
-                });
-            }
-            Text::Xml { events, depth, value: open } => events.feed(chunk, |event| match event {
-                Event::Open { name, .. } => {
-                    *depth = depth.saturating_add(1);
-                    let wanted =
-                        if locators { name == b"queryLocator" } else { name == b"id" && *depth == 2 };
-                    *open = wanted.then(Vec::new);
-                }
-                Event::Text(text) => {
-                    if let Some(open) = open {
-                        let room = (LONGEST + 1).saturating_sub(open.len());
-                        open.extend_from_slice(text.get(..room).unwrap_or(text));
-                    }
-                }
-                Event::Close => {
-                    *depth = depth.saturating_sub(1);
-                    if let Some(text) = open.take() {
-                        value(text.trim_ascii());
-                    }
-                }
-            }),
+    /// Begins with a chunk, before which `open` is the beginning of a string that may go on.
+    pub(crate) fn begin(&mut self, chunk: &[u8], open: Option<&[u8]>) {
+        if self.kind == HandleKind::Locator {
+            let begun = open.is_some_and(|open| LOCATOR.starts_with(open));
+            self.may_be_named = begun || FIND_LOCATOR.find(chunk).is_some();
         }
-        found
+    }
+
+    /// What it needs: names where one that matters may come, then the value.
+    #[inline]
+    pub(crate) fn heed(&self) -> Heed {
+        match (self.named, self.may_be_named) {
+            (true, _) => Heed::Values,
+            (false, true) => Heed::Names,
+            (false, false) => Heed::Brackets,
+        }
+    }
+
+    /// Takes a name.
+    pub(crate) fn name(&mut self, text: &[u8]) {
+        self.named =
+            self.may_be_named && text == if self.kind == HandleKind::Locator { LOCATOR } else { b"id" };
+    }
+
+    /// Takes a string, and gives the handle that it is.
+    pub(crate) fn text(&mut self, text: &[u8]) -> Option<Issued> {
+        if std::mem::take(&mut self.named) { issued(self.kind, text) } else { None }
+    }
+
+    /// Opens an object or an array.
+    #[inline]
+    pub(crate) fn open(&mut self) {
+        self.goes(self.depth.saturating_add(1));
+    }
+
+    /// Closes either.
+    #[inline]
+    pub(crate) fn close(&mut self) {
+        self.goes(self.depth.saturating_sub(1));
+    }
+
+    #[inline]
+    fn goes(&mut self, depth: usize) {
+        (self.depth, self.named) = (depth, false);
+        if self.kind != HandleKind::Locator {
+            self.may_be_named = depth == 1;
+        }
+    }
+
+    /// Goes on to the next value.
+    pub(crate) fn comma(&mut self) {
+        self.named = false;
+    }
+}
+
+// === impl InXml ===
+
+impl InXml {
+    pub(crate) fn new(kind: HandleKind) -> Self {
+        Self { kind, depth: 0, value: None }
+    }
+
+    /// Takes one event, and gives the handle that ends with it.
+    pub(crate) fn event(&mut self, event: Event<'_>) -> Option<Issued> {
+        match event {
+            Event::Open { name, .. } => {
+                self.depth = self.depth.saturating_add(1);
+                let wanted = match self.kind {
+                    HandleKind::Locator => name == b"queryLocator",
+                    HandleKind::QueryJob
+                    | HandleKind::IngestJob
+                    | HandleKind::ClassicJob
+                    | HandleKind::ReportInstance
+                    | HandleKind::Deployment => name == b"id" && self.depth == 2,
+                };
+                self.value = wanted.then(Vec::new);
+                None
+            }
+            Event::Text(text) => {
+                if let Some(value) = &mut self.value {
+                    let room = (LONGEST + 1).saturating_sub(value.len());
+                    value.extend_from_slice(text.get(..room).unwrap_or(text));
+                }
+                None
+            }
+            Event::Close => {
+                self.depth = self.depth.saturating_sub(1);
+                issued(self.kind, self.value.take()?.trim_ascii())
+            }
+        }
     }
 }
 
 /// Reads a handle: a locator (`01gD0000002HU6KIAW-2000`) at the end of an address or by itself, or an id.
-fn issued(kind: HandleKind, text: &[u8]) -> Option<Issued> {
+pub(crate) fn issued(kind: HandleKind, text: &[u8]) -> Option<Issued> {
     let text = std::str::from_utf8(text).ok()?;
     if kind != HandleKind::Locator {
         let id = RecordId::parse(text)?;
@@ -124,14 +175,16 @@ fn issued(kind: HandleKind, text: &[u8]) -> Option<Issued> {
 
 #[cfg(test)]
 mod tests {
+    use forcefield_policy::request::Rows;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scanner::Scanner;
 
     fn found(kind: HandleKind, format: Format, text: &str, size: usize) -> Vec<(String, Option<u64>)> {
-        let mut scanner = HandleScanner::new(kind, format);
-        let found = text.as_bytes().chunks(size).flat_map(|chunk| scanner.feed(chunk)).collect::<Vec<_>>();
-        found.into_iter().map(|issued| (issued.key.id.into_string(), issued.offset)).collect()
+        let mut scanner = Scanner::new(Rows::None, Some((kind, format)));
+        let found = text.as_bytes().chunks(size).flat_map(|chunk| scanner.feed(chunk).issued);
+        found.map(|issued| (issued.key.id.into_string(), issued.offset)).collect()
     }
 
     const PAGE: &str = r#"{"totalSize":9,"done":false,"nextRecordsUrl":"/services/data/v60.0/query/0r8Hu1lKCluUiC9IMK-2000","records":[

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use forcefield_limits::{Format, HandleScanner, Learned};
+use forcefield_limits::Learned;
 use forcefield_policy::decision::Permit;
 use forcefield_policy::request::{Handle, HandleKind, HandleUse, Origin, Request as Asked};
 
@@ -30,16 +30,9 @@ impl Service {
         Ok(origins)
     }
 
-    pub(super) async fn issues(
-        &self,
-        member: &Member,
-        permit: &Permit,
-        kind: HandleKind,
-        content_type: &str,
-    ) -> Result<Issues, Refusal> {
-        let format = if content_type.contains("xml") { Format::Xml } else { Format::Json };
+    /// What becomes of the handles that an answer gives out.
+    pub(super) async fn issues(&self, member: &Member, permit: &Permit) -> Result<Issues, Refusal> {
         Ok(Issues {
-            scanner: HandleScanner::new(kind, format),
             ledger: self.limits.ledger().clone(),
             identity: member.identity.name.clone(),
             origin: self.origin_of(member, permit).await?,

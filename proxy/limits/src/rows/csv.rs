@@ -7,7 +7,7 @@ use memchr::memchr2;
 
 /// Counts the lines of one CSV text.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     /// Whether the header has ended.
     header_passed: bool,
     /// Whether the line has a byte already, and so was counted.
@@ -17,7 +17,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn feed(&mut self, chunk: &[u8]) -> u64 {
+    pub(crate) fn feed(&mut self, chunk: &[u8]) -> u64 {
         let mut rows = 0;
         let mut rest = chunk;
         while !rest.is_empty() {

@@ -1,10 +1,10 @@
 //! Objects of JSON that are rows, by where they stand.
 
-use crate::json::{Token, Tokens};
+use crate::json::{Heed, Name};
 
 /// Which objects are rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Counts {
+pub(crate) enum Counts {
     /// Objects directly inside arrays named `records` or `searchRecords`, and records that stand alone in a part of
     /// an envelope: objects named `body` or `result`, or directly inside arrays named so, that carry `attributes`.
     Records,
@@ -18,28 +18,21 @@ pub(super) enum Counts {
 
 /// Counts the objects of one JSON text.
 #[derive(Clone, Debug)]
-pub(super) struct Objects {
+pub(crate) struct Objects {
     counts: Counts,
-    tokens: Tokens,
-    place: Place,
-}
-
-/// What is open, and what the next value is called.
-#[derive(Clone, Debug, Default)]
-struct Place {
-    levels: Vec<Level>,
+    /// The innermost container that is open, and those around it.
+    open: Level,
+    around: Vec<Level>,
     /// How many containers are open past [`DEEPEST`].
     beyond: usize,
-    /// What the last string says, if it is a name that matters.
-    last: Option<Name>,
-    /// What the next value is called, if that matters.
-    named: Option<Name>,
 }
 
-/// An open container.
+/// Where values stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
-    /// Nothing directly inside is a row.
+    /// Outside all containers.
+    Outermost,
+    /// A container in which nothing is a row.
     Plain,
     /// An array whose objects are rows.
     Rows,
@@ -49,117 +42,100 @@ enum Level {
     Part,
 }
 
-/// The names that matter.
+/// What the names mean that matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Name {
-    /// The name of an array of rows, or of an object that is one.
+enum Meaning {
+    /// An array of rows, or an object that is one.
     Rows,
-    /// `body` or `result`.
+    /// A part of an envelope, or an array of such: `body` or `result`.
     Part,
-    /// `attributes`
-    Attributes,
 }
 
+/// As deep as most answers nest.
+const USUAL: usize = 16;
 /// Salesforce nests a dozen levels. Past this every object counts as a row: too many, never too few.
 const DEEPEST: usize = 512;
 
 // === impl Objects ===
 
 impl Objects {
-    pub(super) fn new(counts: Counts) -> Self {
-        Self { counts, tokens: Tokens::default(), place: Place::default() }
+    pub(crate) fn new(counts: Counts) -> Self {
+        Self { counts, open: Level::Outermost, around: Vec::with_capacity(USUAL), beyond: 0 }
     }
 
-    pub(super) fn feed(&mut self, chunk: &[u8]) -> u64 {
-        let Self { counts, tokens, place } = self;
-        let mut rows = 0;
-        tokens.feed(chunk, |token| rows += u64::from(place.token(*counts, token)));
-        rows
-    }
-}
-
-impl Place {
-    /// Takes one token, and says whether a row begins with it.
+    /// What it needs: names, where one shows that the open object is a row.
     #[inline]
-    fn token(&mut self, counts: Counts, token: Token<'_>) -> bool {
-        match token {
-            Token::Text(text) => {
-                self.last = text.and_then(|text| name(counts, text));
-                false
-            }
-            Token::Colon => {
-                self.named = self.last.take();
-                self.named == Some(Name::Attributes) && self.first_attributes()
-            }
-            Token::Comma => {
-                (self.last, self.named) = (None, None);
-                false
-            }
-            Token::Object => self.object(counts),
-            Token::Array => {
-                let top = self.levels.is_empty();
-                self.push(match (counts, self.named) {
-                    (Counts::TopArray, _) if top => Level::Rows,
-                    (Counts::Records | Counts::ReportRows, Some(Name::Rows)) => Level::Rows,
-                    (Counts::Records, Some(Name::Part)) => Level::Parts,
-                    _ => Level::Plain,
-                });
-                false
-            }
-            Token::Close => {
-                if self.beyond > 0 {
-                    self.beyond -= 1;
-                } else {
-                    self.levels.pop();
-                }
-                (self.last, self.named) = (None, None);
-                false
-            }
+    pub(crate) fn heed(&self) -> Heed {
+        match self.open {
+            Level::Part => Heed::Names,
+            Level::Outermost | Level::Plain | Level::Rows | Level::Parts => Heed::Brackets,
         }
     }
 
-    fn object(&mut self, counts: Counts) -> bool {
-        let inside = if self.beyond > 0 { None } else { self.levels.last().copied() };
-        let row = inside == Some(Level::Rows)
-            || self.levels.len() >= DEEPEST
-            || (counts == Counts::Nodes && self.named == Some(Name::Rows));
-        let part = inside == Some(Level::Parts) || self.named == Some(Name::Part);
+    /// Opens an object, and says whether it is a row.
+    #[inline]
+    pub(crate) fn object(&mut self, name: Name<'_>) -> bool {
+        let means = meaning(self.counts, name.text, name.escaped);
+        let row = self.open == Level::Rows
+            || self.around.len() >= DEEPEST
+            || (self.counts == Counts::Nodes && means == Some(Meaning::Rows));
+        let part = self.open == Level::Parts || means == Some(Meaning::Part);
         self.push(if part && !row { Level::Part } else { Level::Plain });
         row
     }
 
-    /// Whether the object that has `attributes` is a part not counted yet; from then on it is.
-    fn first_attributes(&mut self) -> bool {
-        match self.levels.last_mut() {
-            Some(level @ Level::Part) if self.beyond == 0 => {
-                *level = Level::Plain;
-                true
-            }
-            _ => false,
-        }
+    /// Opens an array.
+    #[inline]
+    pub(crate) fn array(&mut self, name: Name<'_>) {
+        self.push(match (self.counts, meaning(self.counts, name.text, name.escaped)) {
+            (Counts::TopArray, _) if self.open == Level::Outermost => Level::Rows,
+            (Counts::Records | Counts::ReportRows, Some(Meaning::Rows)) => Level::Rows,
+            (Counts::Records, Some(Meaning::Part)) => Level::Parts,
+            _ => Level::Plain,
+        });
     }
 
+    #[inline]
     fn push(&mut self, level: Level) {
-        if self.levels.len() < DEEPEST {
-            self.levels.push(level);
+        if self.around.len() < DEEPEST {
+            self.around.push(std::mem::replace(&mut self.open, level));
         } else {
             self.beyond += 1;
         }
-        (self.last, self.named) = (None, None);
+    }
+
+    /// Closes either.
+    #[inline]
+    pub(crate) fn close(&mut self) {
+        if self.beyond > 0 {
+            self.beyond -= 1;
+        } else {
+            self.open = self.around.pop().unwrap_or(Level::Outermost);
+        }
+    }
+
+    /// Takes a name, and says whether the open object shows to be a row by it: a part that was not counted yet, which
+    /// has `attributes`.
+    #[inline]
+    pub(crate) fn name(&mut self, name: Name<'_>) -> bool {
+        let shows = self.open == Level::Part && self.beyond == 0 && name.text == b"attributes";
+        if shows {
+            self.open = Level::Plain;
+        }
+        shows
     }
 }
 
-/// What a string is, if it is a name that matters. One with an escape counts as the name of rows: Salesforce writes
-/// no such names, so it would be somebody's disguise.
+/// What a name means, if it is one that matters. One with an escape means rows: Salesforce writes no such names, so it
+/// would be somebody's disguise.
 #[inline]
-fn name(counts: Counts, text: &[u8]) -> Option<Name> {
+fn meaning(counts: Counts, text: &[u8], escaped: bool) -> Option<Meaning> {
     match (counts, text) {
-        (Counts::Records, b"records" | b"searchRecords") => Some(Name::Rows),
-        (Counts::Records, b"body" | b"result") => Some(Name::Part),
-        (Counts::Records, b"attributes") => Some(Name::Attributes),
-        (Counts::Nodes, b"node") | (Counts::ReportRows, b"rows") => Some(Name::Rows),
+        (Counts::Records, b"records" | b"searchRecords") => Some(Meaning::Rows),
+        (Counts::Records, b"body" | b"result") => Some(Meaning::Part),
+        (Counts::Nodes, b"node") | (Counts::ReportRows, b"rows") => Some(Meaning::Rows),
         (Counts::TopArray, _) => None,
-        (_, text) if text.len() <= DISGUISED && memchr::memchr(b'\\', text).is_some() => Some(Name::Rows),
+        (_, text) if escaped && text.len() <= DISGUISED => Some(Meaning::Rows),
         _ => None,
     }
 }

@@ -3,34 +3,28 @@
 
 use memchr::memmem;
 
-use crate::xml::{Event, Events};
+use crate::xml::Event;
 
 /// Counts the elements of one XML text.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Elements {
-    events: Events,
+pub(crate) struct Elements {
     /// Whether a `retrieveResponse` has begun.
     retrieved: bool,
 }
 
 impl Elements {
-    pub(super) fn feed(&mut self, chunk: &[u8]) -> u64 {
-        let Self { events, retrieved } = self;
-        let mut rows = 0;
-        events.feed(chunk, |event| {
-            if let Event::Open { name, attributes } = event {
-                rows += u64::from(match name {
-                    b"records" | b"searchRecords" => true,
-                    b"result" if *retrieved => !is_nil(attributes),
-                    b"retrieveResponse" => {
-                        *retrieved = true;
-                        false
-                    }
-                    _ => false,
-                });
+    /// Takes one event, and says whether a row begins with it.
+    pub(crate) fn event(&mut self, event: Event<'_>) -> bool {
+        let Event::Open { name, attributes } = event else { return false };
+        match name {
+            b"records" | b"searchRecords" => true,
+            b"result" if self.retrieved => !is_nil(attributes),
+            b"retrieveResponse" => {
+                self.retrieved = true;
+                false
             }
-        });
-        rows
+            _ => false,
+        }
     }
 }
 
