@@ -32,3 +32,32 @@ impl Alarm {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn each_deadline_is_met_as_by_a_timer_of_its_own(
+            shortest in 0_u64..100, waits in proptest::collection::vec((0_u64..50, 0_u64..200), 1..10),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+            runtime.unwrap().block_on(async {
+                let mut alarm = Alarm::new(Duration::from_millis(shortest));
+                for (idle, patience) in waits {
+                    sleep(Duration::from_millis(idle)).await;
+                    let (began, patience) = (Instant::now(), Duration::from_millis(patience));
+                    poll_fn(|context| alarm.poll(began + patience, context)).await;
+                    // The runtime's timers are good to a millisecond.
+                    let took = began.elapsed();
+                    assert!((patience..=patience + Duration::from_millis(1)).contains(&took), "{took:?}");
+                }
+            });
+        }
+    }
+}
