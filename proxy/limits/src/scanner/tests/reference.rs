@@ -202,13 +202,11 @@ impl Named {
         let locators = self.kind == HandleKind::Locator;
         let key: &[u8] = if locators { b"nextRecordsUrl" } else { b"id" };
         match token {
-            Token::Text(Some(text)) if self.named => {
-                self.named = false;
-                return issued(self.kind, &text);
-            }
             Token::Text(text) => {
-                self.last = text.is_some_and(|text| text == key) && (locators || self.depth == 1);
-                return None;
+                // In a broken text a colon may come after a value too, and makes a name of it.
+                self.last = text.as_ref().is_some_and(|text| text == key) && (locators || self.depth == 1);
+                let is_value = text.is_some() && std::mem::take(&mut self.named);
+                return text.filter(|_| is_value).and_then(|text| issued(self.kind, &text));
             }
             Token::Colon => {
                 self.named = std::mem::take(&mut self.last);
