@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use forcefield_audit::{Outcome, Proof, Record, Slot, Writing};
 use forcefield_control::wire;
@@ -69,9 +69,11 @@ impl Exchange {
     /// Begins with a head that arrived.
     #[must_use]
     pub fn begin(rooms: &Arc<Rooms>, source: SocketAddr, parts: &Parts) -> Self {
-        let decision = Ulid::new();
+        // The clock is read once, so the time within the id is that of the record.
+        let now = SystemTime::now();
+        let (decision, time) = (Ulid::from_datetime(now), Timestamp::try_from(now).unwrap_or(Timestamp::MAX));
         let timing = Timing::start(rooms.telemetry.trace(decision, &parts.headers));
-        let mut record = Record::new(decision, Timestamp::now(), source, parts.method.as_str());
+        let mut record = Record::new(decision, time, source, parts.method.as_str());
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         record.user_agent = user_agent.map(|agent| cut(agent, LONGEST_AGENT).to_owned());
         let path = cut(parts.uri.path(), LONGEST_PATH).to_owned();

@@ -46,8 +46,18 @@ impl Json {
 
     /// Appends an address, as a string.
     pub(crate) fn address(&mut self, address: IpAddr) -> &mut Self {
-        let _ = write!(self.0, "\"{address}\"");
-        self
+        match address {
+            IpAddr::V4(address) => {
+                let [first, second, third, fourth] = address.octets();
+                self.plain("\"").number(first).plain(".").number(second);
+                self.plain(".").number(third).plain(".").number(fourth).plain("\"")
+            }
+            IpAddr::V6(address) => {
+                // Writing to a vector cannot fail.
+                let _ = write!(self.0, "\"{address}\"");
+                self
+            }
+        }
     }
 
     /// Appends words of this program as one string, joined by `+`: one or more.

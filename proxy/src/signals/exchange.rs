@@ -6,7 +6,6 @@ use forcefield_policy::decision::{Denial, Permit, Reason};
 use forcefield_policy::grant::Enforcement;
 use forcefield_policy::request::{Cut, HandleKind, HandleUse, Named, Operation, Request, What as Need};
 use forcefield_signals::{Asked, Fact, Look, Looks, What};
-use jiff::Timestamp;
 
 use super::Signals;
 use crate::live::Member;
@@ -93,7 +92,7 @@ impl Signals {
     /// Tells how an exchange ended.
     pub(crate) fn ended(&self, watched: &Watched, record: &Record) {
         let Some(identity) = &record.identity else { return };
-        let at = Timestamp::now();
+        let at = record.time.checked_add(record.duration).unwrap_or(record.time);
         let tell =
             |what| self.observe(identity, &watched.rules, &Fact { at, decision: record.decision, what });
         if record.rows > 0 {
