@@ -1,9 +1,12 @@
 //! What the pieces of an answer go through: rows and bytes against the budget, cursors onto the ledger, the org's
 //! addresses and its token replaced.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use forcefield_credentials::Blotter;
 use forcefield_limits::{Counted, Ended, Found, Issued, Lease, Ledger, Round, Scanner};
+use forcefield_policy::decision::Permit;
 use forcefield_policy::names::IdentityName;
 use forcefield_policy::request::Origin;
 
@@ -39,8 +42,10 @@ pub(crate) struct Issues {
     pub ledger: Ledger,
     /// Whose they are.
     pub identity: IdentityName,
-    /// What they read.
-    pub origin: Origin,
+    /// The request, which says what they read.
+    pub permit: Arc<Permit>,
+    /// What the first page read, if this is the next one.
+    pub first: Option<Origin>,
 }
 
 impl Pass for Passing {
@@ -121,7 +126,8 @@ impl Passing {
 impl Issues {
     /// Puts what was found onto the ledger.
     fn keep(&self, found: Vec<Issued>) -> std::pin::Pin<Box<dyn Future<Output = Result<(), Stop>> + Send>> {
-        let (ledger, identity, origin) = (self.ledger.clone(), self.identity.clone(), self.origin.clone());
+        let origin = self.first.clone().unwrap_or_else(|| self.permit.origin());
+        let (ledger, identity) = (self.ledger.clone(), self.identity.clone());
         Box::pin(async move {
             for issued in found {
                 let kept = ledger.record(&identity, issued, origin.clone()).await;

@@ -171,7 +171,7 @@ impl Service {
         let origins = self.origins(&member, &asked).await?;
         let permit = decide(&member.grants, asked, &origins); // may it, and in which form
         let permit = permit.map_err(|denial| Refusal::Denied(member.identity.name.clone(), denial))?;
-        let permit = Box::new(permit);
+        let permit = Arc::new(permit);
         exchange.permitted(&permit);
         self.still_in(&member.identity.name)?; // did a signal stop it by this very request
         let export = Export::of(&peer, &member, &permit, &origins);
@@ -255,7 +255,7 @@ impl Service {
     async fn reply(
         &self,
         member: &Member,
-        permit: Box<Permit>,
+        permit: Arc<Permit>,
         lease: Lease,
         ((answer, token), base): (Sent, &str),
     ) -> Result<Box<Reply>, Refusal> {

@@ -1,6 +1,7 @@
 //! Cursors and jobs: whose they are, and what they read.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use forcefield_limits::Learned;
 use forcefield_policy::decision::Permit;
@@ -30,20 +31,17 @@ impl Service {
         Ok(origins)
     }
 
-    /// What becomes of the handles that an answer gives out.
-    pub(super) async fn issues(&self, member: &Member, permit: &Permit) -> Result<Issues, Refusal> {
-        Ok(Issues {
-            ledger: self.limits.ledger().clone(),
-            identity: member.identity.name.clone(),
-            origin: self.origin_of(member, permit).await?,
-        })
-    }
-
-    /// What a handle in the answer reads: what the request reads, or, for the next page, what the first page read.
-    async fn origin_of(&self, member: &Member, permit: &Permit) -> Result<Origin, Refusal> {
-        let Some(page) = permit.handles().first() else { return Ok(permit.origin()) };
-        let known = Box::pin(self.limits.ledger().look_up(&member.identity.name, page)).await;
-        Ok(known.map_err(|_| Refusal::Unavailable(UNREAD))?.unwrap_or_else(|| permit.origin()))
+    /// What becomes of the handles that an answer gives out. Those of the next page read what the first page read.
+    pub(super) async fn issues(&self, member: &Member, permit: &Arc<Permit>) -> Result<Issues, Refusal> {
+        let (ledger, identity) = (self.limits.ledger(), &member.identity.name);
+        let first = match permit.handles().first() {
+            None => None,
+            Some(page) => {
+                let known = Box::pin(ledger.look_up(identity, page)).await;
+                known.map_err(|_| Refusal::Unavailable(UNREAD))?
+            }
+        };
+        Ok(Issues { ledger: ledger.clone(), identity: identity.clone(), permit: Arc::clone(permit), first })
     }
 
     /// Adds a query to what its Bulk 1.0 job reads, and the columns of an upload to what its job writes, so that what is
