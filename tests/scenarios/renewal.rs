@@ -207,12 +207,13 @@ async fn a_refresh_token_whose_answer_was_lost_is_asked_about_and_not_spent_agai
     salesforce.set_latency(Side::Login, Duration::from_secs(600));
     salesforce.expire_all_sessions();
     let asking = tokio::spawn(async move { client.query(QUERY).await.is_ok() });
-    let (sent, deadline) =
-        (proxy.folder().join("state/refresh/nightly.sent"), Instant::now() + Duration::from_secs(60));
-    while !std::fs::read_to_string(&sent).unwrap().contains("spending") {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while salesforce.org().delayed() == 0 {
         assert!(Instant::now() < deadline, "{}", proxy.output());
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    let sent = proxy.folder().join("state/refresh/nightly.sent");
+    assert!(std::fs::read_to_string(sent).unwrap().contains("spending"));
     proxy.signal("KILL").await.unwrap();
     salesforce.set_latency(Side::Login, Duration::ZERO);
     asking.abort();

@@ -49,6 +49,8 @@ pub(crate) struct Knobs {
     troubles: VecDeque<(Side, Trouble, u32)>,
     pub(crate) data_latency: Duration,
     pub(crate) login_latency: Duration,
+    /// Requests whose answers waited so far.
+    pub(crate) delayed: u64,
     /// Bodies are sent this many bytes at a time, with a pause after each.
     pub(crate) pace: Option<(usize, Duration)>,
     pub(crate) compression: Compression,
@@ -84,10 +86,13 @@ impl Knobs {
         Some(trouble)
     }
 
-    pub(crate) fn latency(&self, side: Side) -> Duration {
-        match side {
+    /// How long the answer to this request waits.
+    pub(crate) fn latency(&mut self, side: Side) -> Duration {
+        let latency = match side {
             Side::Data => self.data_latency,
             Side::Login => self.login_latency,
-        }
+        };
+        self.delayed += u64::from(!latency.is_zero());
+        latency
     }
 }

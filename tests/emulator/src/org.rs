@@ -212,6 +212,11 @@ impl Org {
         }
     }
 
+    /// How many requests arrived so far whose answers were to wait, whatever became of them.
+    pub fn delayed(&self) -> u64 {
+        self.knobs().delayed
+    }
+
     /// Sends bodies so many bytes at a time with a pause after each; `None` for full speed.
     pub fn set_pace(&self, pace: Option<(usize, Duration)>) {
         self.knobs().pace = pace;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use forcefield_emulator::{MARK, Server, Side, Trouble};
 use forcefield_tests::{Builder, Client, Proxy, REFRESH, Redis};
 
-use super::status;
+use super::{status, until};
 use crate::{before, salesforce};
 
 const GRANTS: &str = "allow:\n  Account: { read: \"*\" }\n";
@@ -106,6 +106,7 @@ async fn the_turn_of_a_killed_replica_passes_on() {
     let owner = clients[0].clone();
     let asking = tokio::spawn(async move { owner.query(super::QUERY).await.is_ok() });
     spending(&redis).await;
+    until(|| async { salesforce.org().delayed() > 0 }).await;
     replicas[0].signal("KILL").await.unwrap();
     salesforce.org().set_latency(Side::Login, Duration::ZERO);
     eventually(&clients[1], 200).await;
