@@ -7,7 +7,8 @@
 //!
 //! The store may lose what it holds, or an older copy of it may take over. A count of calls that falls behind what a
 //! replica has seen gives that away; then an *epoch* begins, in which nothing is granted until every replica has had
-//! time to tell again what it knows.
+//! time to tell again what it knows. A server that takes over, or starts again, may lack the last writes without such a
+//! count that went back: it is known by its history of writes, and grants nothing of a budget before that time either.
 
 mod inquiries;
 mod link;
@@ -55,6 +56,8 @@ pub struct Replicas {
     heard: Mutex<Option<Instant>>,
     /// The largest count of calls that was seen.
     count: AtomicU64,
+    /// The history of writes that the store went on with, as last heard.
+    history: Mutex<Option<String>>,
     generation: AtomicU64,
     others: AtomicU64,
     joined: watch::Sender<bool>,
@@ -99,6 +102,7 @@ impl Replicas {
             memory: Mutex::new(memory),
             heard: Mutex::default(),
             count: AtomicU64::new(0),
+            history: Mutex::default(),
             generation: AtomicU64::new(1),
             others: AtomicU64::new(0),
             joined: watch::Sender::new(false),
@@ -248,12 +252,12 @@ impl Replicas {
         service: &Arc<Service>,
     ) -> Result<bool, RedisError> {
         let mut hello = HELLO.prepare_invoke();
-        for name in [EPOCH, COUNT, SETTLING, REPLICAS] {
+        for name in [EPOCH, COUNT, SETTLING, REPLICAS, HISTORY] {
             hello.key(key(&[name]));
         }
         let seen = self.count.load(Ordering::Relaxed);
         hello.arg(seen).arg(Ulid::new().to_string()).arg(SETTLING_FOR).arg(&self.name);
-        let (epoch, count, replicas): (String, u64, u64) =
+        let (epoch, count, replicas, history): (String, u64, u64, String) =
             in_time(DEADLINE, hello.invoke_async(connection)).await?;
         self.others.store(replicas.saturating_sub(1), Ordering::Relaxed);
         self.count.fetch_max(count, Ordering::Relaxed);
@@ -262,12 +266,26 @@ impl Replicas {
             Self::forget_widenings(service)?;
         }
         let lost = self.memory().enter(&epoch)?;
+        if self.goes_on_as(history) && !lost {
+            tracing::warn!(
+                "the store that the replicas share was started anew, or another server took over: what was spent here is told to it again"
+            );
+            self.generation.fetch_add(1, Ordering::AcqRel);
+        }
         if lost {
             tracing::warn!(%epoch, "the store that the replicas share is empty, older than it was, or new to this replica: what is known here is told to it");
             self.generation.fetch_add(1, Ordering::AcqRel);
             self.inquiries.forget();
         }
         Ok(lost)
+    }
+
+    /// Notes the history of writes that the store goes on with; gives whether it was another.
+    fn goes_on_as(&self, history: String) -> bool {
+        let mut known = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = known.as_ref().is_some_and(|known| *known != history);
+        *known = Some(history);
+        changed
     }
 
     /// Takes up the restraints and widenings that were told while this replica did not hear.
@@ -477,7 +495,10 @@ fn jitter() -> u8 {
     Timestamp::now().subsec_nanosecond().unsigned_abs().to_le_bytes()[1]
 }
 
-static HELLO: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("replicas/hello.lua")));
+static HELLO: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(concat!(include_str!("replicas/history.lua"), include_str!("replicas/hello.lua")))
+});
+const HISTORY: &str = "history";
 const EPOCH: &str = "epoch";
 const COUNT: &str = "count";
 const SETTLING: &str = "settling";

@@ -52,6 +52,14 @@ impl Redis {
         Self::start_with(folder, Guard { password: Some(password.to_owned()), tls: pem.is_some() }).await
     }
 
+    /// Starts one with a copy of what another had.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_from(copy: TempDir) -> Result<Self> {
+        Self::start_with(copy, Guard::default()).await
+    }
+
     async fn start_with(folder: TempDir, guard: Guard) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let mut redis = Self { folder, address, child: None, guard };
@@ -156,6 +164,54 @@ impl Redis {
         let mut answer = Vec::new();
         timeout(Duration::from_secs(15), stream.read_to_end(&mut answer)).await??;
         Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// Has it follow another one as its replica.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub async fn follow(&self, primary: &Self) -> Result<()> {
+        self.told(&format!("REPLICAOF 127.0.0.1 {}", primary.address.port())).await
+    }
+
+    /// Has it take over, with what it has.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub async fn lead(&self) -> Result<()> {
+        self.told("REPLICAOF NO ONE").await
+    }
+
+    /// Waits until it has everything that the one that it follows has now.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub async fn caught_up(&self, primary: &Self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let (theirs, own) = (primary.offset().await?, self.offset().await?);
+            if theirs.is_some() && theirs == own {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("the replica does not catch up: {own:?} of {theirs:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// How much of the history of writes it has, and of which history.
+    async fn offset(&self) -> Result<Option<(String, u64)>> {
+        let info = self.ask("INFO replication").await?;
+        let value = |name: &str| info.lines().find_map(|line| line.trim_end().strip_prefix(name));
+        let (history, offset) = (value("master_replid:"), value("master_repl_offset:"));
+        let both = history.zip(offset);
+        both.map(|(history, offset)| Ok((history.to_owned(), offset.parse()?))).transpose()
+    }
+
+    async fn told(&self, command: &str) -> Result<()> {
+        let answer = self.ask(command).await?;
+        if answer.starts_with("+OK") { Ok(()) } else { bail!("{command}: {answer}") }
     }
 
     /// Every byte that it has written to its folder.

@@ -1,8 +1,10 @@
 -- Says that a replica is there, and finds out whether the store lost what it held.
--- KEYS: 1 epoch, 2 count of calls, 3 set while nothing is granted, 4 replicas by the second of their last call
+-- Behind `history.lua`.
+-- KEYS: 1 epoch, 2 count of calls, 3 set while nothing is granted, 4 replicas by the second of their last call, 5 history
 -- ARGV: 1 the largest count that the replica has seen, 2 a name for a new epoch, 3 how long nothing is granted then, in
 --       milliseconds, 4 the replica
--- Gives the epoch, the count, and the number of replicas.
+-- Gives the epoch, the count, the number of replicas, and the history.
+local here = history(KEYS[5], KEYS[3], ARGV[3])
 local epoch = redis.call('GET', KEYS[1])
 local count = tonumber(redis.call('GET', KEYS[2]) or '0')
 local seen = tonumber(ARGV[1])
@@ -17,4 +19,4 @@ count = redis.call('INCR', KEYS[2])
 local now = tonumber(redis.call('TIME')[1])
 redis.call('ZADD', KEYS[4], now, ARGV[4])
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - 5)
-return { epoch, count, redis.call('ZCARD', KEYS[4]) }
+return { epoch, count, redis.call('ZCARD', KEYS[4]), here }

@@ -1,8 +1,10 @@
 -- Takes up what one process has spent of an identity's budgets and holds of them, and grants it more.
--- KEYS: 1 the processes of the identity, 2 epoch, 3 set while nothing is granted
+-- Behind `history.lua`.
+-- KEYS: 1 the processes of the identity, 2 epoch, 3 set while nothing is granted, 4 history
 -- ARGV: 1 epoch, 2 the process, 3 what the names of its replica's processes begin with, 4 number of the report,
 --       5 '1' if the identity calls through it, 6 what it spent, 7 the budgets, 8 the processes of its replica that run,
---       9 what it saw of other processes before the store lost it
+--       9 what it saw of other processes before the store lost it, 10 how long nothing is granted when another history
+--       began, in milliseconds
 -- A process is kept as: second of its last report, number of it, whether it is active, what it holds, what it spent; a
 -- line each. What a process holds counts as spent until it reports again, or the window has passed. What it spent is by
 -- its own clock, whose time at the report is told with it: clocks need not agree.
@@ -13,6 +15,7 @@ local LATEST = 3     -- seconds after its last report that a process is taken to
 local FORGOTTEN = 90000
 
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return redis.error_reply('LOST another epoch began') end
+history(KEYS[4], KEYS[3], ARGV[10])
 local now = tonumber(redis.call('TIME')[1])
 local function number(amount) return string.format('%.0f', amount) end
 local function read(value)

@@ -9,14 +9,15 @@ use forcefield_limits::{Granted, OutOfReach, Replaced, Replacement, Report, Sett
 use forcefield_policy::names::IdentityName;
 use redis::Script;
 
-use super::{EPOCH, Replicas, SETTLING, key};
+use super::{EPOCH, HISTORY, Replicas, SETTLING, SETTLING_FOR, key};
 
 #[async_trait]
 impl SharedStore for Replicas {
     async fn settle(&self, report: &Report) -> Result<Settled, OutOfReach> {
         let json = |value: serde_json::Result<String>| value.map_err(|_| OutOfReach);
         let living: Vec<String> = report.living.iter().map(|lane| self.lane(lane)).collect();
-        let keys = [key(&["spent", report.identity.as_str()]), key(&[EPOCH]), key(&[SETTLING])];
+        let keys =
+            [key(&["spent", report.identity.as_str()]), key(&[EPOCH]), key(&[SETTLING]), key(&[HISTORY])];
         let arguments = [
             self.epoch(),
             self.lane(&report.lane),
@@ -27,6 +28,7 @@ impl SharedStore for Replicas {
             json(serde_json::to_string(&report.asks))?,
             json(serde_json::to_string(&living))?,
             json(serde_json::to_string(&report.restore))?,
+            SETTLING_FOR.to_string(),
         ];
         let (replicas, rank, purses, lanes): (u32, u32, Vec<Vec<String>>, Vec<String>) =
             self.link.run(&SETTLE, &keys, &arguments).await?;
@@ -131,7 +133,8 @@ fn owned(identity: &str, kind: u8) -> String {
     key(&["owned", identity, &kind.to_string()])
 }
 
-static SETTLE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("settle.lua")));
+static SETTLE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(concat!(include_str!("history.lua"), include_str!("settle.lua"))));
 static REPLACE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("replace.lua")));
 static DUE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("due.lua")));
 const DEFERRED: &str = "deferred";

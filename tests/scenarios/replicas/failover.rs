@@ -61,6 +61,34 @@ async fn an_older_copy_of_the_store_brings_no_row_more() {
 }
 
 #[tokio::test]
+async fn a_copy_whose_count_did_not_go_back_brings_no_row_more() {
+    let salesforce = salesforce().await;
+    salesforce.org().set_virtual_rows(13_900_000);
+    let mut redis = Redis::start().await.unwrap();
+    let replicas = replicas(&salesforce, &redis, 2, "limits: { rows: 20000/day }").await;
+    let (thieves, rows) = thieves(&replicas).await;
+    until(|| async { rows.load(Ordering::Relaxed) > 3_000 }).await;
+    let copy = redis.copy().unwrap();
+    until(|| async { rows.load(Ordering::Relaxed) > 15_000 }).await;
+    redis.kill().await.unwrap();
+    // Other replicas called at the server that took over before these did, and more often than what was lost.
+    let mut between = Redis::start_from(copy).await.unwrap();
+    assert!(between.ask("INCRBY forcefield:count 1000000").await.unwrap().starts_with(":1"));
+    let copy = between.copy().unwrap();
+    between.kill().await.unwrap();
+    redis.restart_from(copy).await.unwrap();
+    thieves.join_all().await;
+    let taken = rows.load(Ordering::Relaxed);
+    assert!((15_000..=20_000).contains(&taken), "{taken} rows");
+    for replica in &replicas {
+        replica.wait_for_line("or another server took over").await.unwrap();
+    }
+    let nightly = replicas[1].client("nightly").await.unwrap();
+    until(|| is_spent(&nightly)).await;
+    assert_eq!(rows.load(Ordering::Relaxed), taken);
+}
+
+#[tokio::test]
 async fn a_replica_that_is_killed_with_the_store_costs_its_part_at_most() {
     let salesforce = salesforce().await;
     salesforce.org().set_virtual_rows(13_900_000);

@@ -6,11 +6,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use forcefield_tests::Redis;
 use serde_json::{Value, json};
 
-const SETTLE: &str = include_str!("../../../proxy/src/replicas/settle.lua");
-const KEYS: [&str; 3] = ["forcefield:spent:drift", "forcefield:epoch", "forcefield:settling"];
+use super::until;
+
+const SETTLE: &str = concat!(
+    include_str!("../../../proxy/src/replicas/history.lua"),
+    include_str!("../../../proxy/src/replicas/settle.lua")
+);
+const KEYS: [&str; 4] =
+    ["forcefield:spent:drift", "forcefield:epoch", "forcefield:settling", "forcefield:history"];
 const BUDGET: u64 = 1000;
 const REPLICAS: u64 = 3;
 const DAY: u64 = 24 * 3600;
+/// How long nothing is granted when another server took over, in milliseconds.
+const PAUSE: u64 = 1500;
 
 /// A process of a replica, as the script hears of it.
 #[derive(Clone, Default)]
@@ -51,6 +59,7 @@ impl Process {
             ask.to_string(),
             json!([self.lane(self.number)]).to_string(),
             "[]".to_owned(),
+            PAUSE.to_string(),
         ]
     }
 
@@ -167,4 +176,38 @@ async fn clocks_that_are_off_by_days_hide_nothing() {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         assert!(renews > now + DAY - 60 && renews < now + DAY + 1440 + 60, "{off} days off: {renews}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_over_without_the_last_writes_grants_nothing_before_they_are_told_again() {
+    let mut primary = redis().await;
+    let standby = Redis::start().await.unwrap();
+    standby.follow(&primary).await.unwrap();
+    standby.caught_up(&primary).await.unwrap();
+    let (mut one, mut other) = (process(1), process(2));
+    async fn asks(redis: &Redis, process: &mut Process, need: u64) -> u64 {
+        let asked = process.report(need, true);
+        process.take(&redis.run(SETTLE, &KEYS, &asked).await.unwrap()).unwrap();
+        process.held
+    }
+    assert_eq!((asks(&primary, &mut one, 300).await, asks(&primary, &mut other, 200).await), (300, 200));
+    standby.caught_up(&primary).await.unwrap();
+    standby.lead().await.unwrap();
+    // What is granted now is known to the primary alone, and nothing that it counts otherwise goes back.
+    assert_eq!(asks(&primary, &mut one, 700).await, 700);
+    primary.kill().await.unwrap();
+
+    assert_eq!(asks(&standby, &mut other, 600).await, 200, "it does not know what the one holds");
+    assert_eq!(asks(&standby, &mut one, 700).await, 700, "and is told");
+    until(|| async { standby.ask("EXISTS forcefield:settling").await.unwrap().starts_with(":0") }).await;
+    assert_eq!(asks(&standby, &mut other, 600).await, 300, "the rest, and no row more");
+    // A server that goes on as it was grants at once.
+    assert_eq!(asks(&standby, &mut one, 0).await, 700);
+    let asked = one.report(0, false);
+    standby.run(SETTLE, &KEYS, &asked).await.unwrap();
+    assert_eq!(asks(&standby, &mut other, 600).await, 600);
+}
+
+fn process(replica: u64) -> Process {
+    Process { replica, number: 1, ..Process::default() }
 }

@@ -27,8 +27,10 @@ struct Lane {
 #[derive(Clone, Debug, Default)]
 struct Store {
     epoch: u64,
+    /// Counts the servers that it went on with.
+    history: u64,
     lanes: BTreeMap<(usize, u64), Lane>,
-    /// The replicas that told what they know since the epoch began, while nothing is granted before all have.
+    /// The replicas that told what they know since epoch and history began, while nothing is granted before all have.
     settling: Option<[bool; REPLICAS]>,
 }
 
@@ -36,7 +38,7 @@ struct Store {
 #[derive(Clone, Debug)]
 struct Told {
     lane: (usize, u64),
-    epoch: u64,
+    generation: (u64, u64),
     number: u64,
     held: u64,
     need: u64,
@@ -52,9 +54,9 @@ struct Process {
     books: Books,
     spent: u64,
     round: Option<(Begun, Told, Option<Settled>)>,
-    /// What it last saw of others, and in which epoch of the store.
+    /// What it last saw of others, and in which epoch and history of the store.
     seen: BTreeMap<(usize, u64), Lane>,
-    epoch: u64,
+    generation: (u64, u64),
 }
 
 #[derive(Clone, Debug)]
@@ -77,6 +79,8 @@ enum Step {
     Kill(usize),
     /// The store is empty, or an older copy of it takes over.
     Lose(bool),
+    /// A server takes over that lacks the last writes, in the same epoch: no count shows it.
+    Promote,
 }
 
 struct World {
@@ -90,7 +94,7 @@ struct World {
 
 impl Store {
     fn settle(&mut self, told: &Told) -> Option<Settled> {
-        if told.epoch != self.epoch {
+        if told.generation.0 != self.epoch {
             return None;
         }
         for (lane, seen) in told.restore.iter().filter(|(lane, _)| lane.0 != told.lane.0) {
@@ -157,10 +161,11 @@ impl World {
         let holding = process.books.holding.as_mut().unwrap();
         let ask = holding.ask(Of::Rows, budget(BUDGET));
         let round = holding.begin(NOW, active);
-        let restore = if process.epoch == self.store.epoch { BTreeMap::new() } else { process.seen.clone() };
+        let generation = (self.store.epoch, self.store.history);
+        let restore = if process.generation == generation { BTreeMap::new() } else { process.seen.clone() };
         let told = Told {
             lane: (at, process.number),
-            epoch: self.store.epoch,
+            generation,
             number: round.number,
             held: ask.held,
             need: ask.need,
@@ -207,12 +212,24 @@ impl World {
                 self.processes[at].round = Some((round, told, None));
             }
             Step::Lose(is_empty) => {
-                let epoch = self.store.epoch + 1;
                 let lanes = if is_empty { BTreeMap::new() } else { self.copy.lanes.clone() };
-                self.store = Store { epoch, lanes, settling: Some([false; REPLICAS]) };
+                self.take_over(self.store.epoch + 1, lanes);
             }
-            Step::Begin(..) | Step::ComeLate(_) => {}
+            Step::Promote if self.copy.epoch == self.store.epoch => {
+                // What was on its way to the server before does not come to this one.
+                self.late.clear();
+                self.processes.iter_mut().for_each(|process| {
+                    process.round.take_if(|(_, _, answer)| answer.is_none());
+                });
+                self.take_over(self.store.epoch, self.copy.lanes.clone());
+            }
+            Step::Begin(..) | Step::ComeLate(_) | Step::Promote => {}
         }
+    }
+
+    fn take_over(&mut self, epoch: u64, lanes: BTreeMap<(usize, u64), Lane>) {
+        let history = self.store.history + 1;
+        self.store = Store { epoch, history, lanes, settling: Some([false; REPLICAS]) };
     }
 
     fn answer(&mut self, at: usize) {
@@ -224,7 +241,7 @@ impl World {
             return;
         };
         process.seen = self.store.lanes.clone();
-        process.epoch = told.epoch;
+        process.generation = told.generation;
         process.books.holding.as_mut().unwrap().take(settled, round);
     }
 }
@@ -242,6 +259,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => at.clone().prop_map(Step::Leave),
         1 => at.prop_map(Step::Kill),
         1 => any::<bool>().prop_map(Step::Lose),
+        1 => Just(Step::Promote),
     ]
 }
 
