@@ -40,6 +40,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Dev(arguments) => {
             log("error");
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            // Made first, so that it goes away last: what runs writes into it until the runtime is gone.
+            let folder = tempfile::TempDir::with_prefix("forcefield-dev-");
+            let folder = folder.context("making a temporary folder")?;
             let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
             let options = crate::dev::Options {
                 listen: arguments.listen,
@@ -47,7 +50,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
                 drill: arguments.drill,
                 output: cli.output,
             };
-            runtime.block_on(crate::dev::run(options))
+            runtime.block_on(crate::dev::run(options, folder.path()))
         }
         #[cfg(not(feature = "dev"))]
         Command::Dev(_) => anyhow::bail!("this build has no emulated org; build with the feature `dev`"),

@@ -1,6 +1,6 @@
 //! `forcefield dev`: an emulated org, Forcefield before it, three sample integrations, live decisions.
 //!
-//! Needs nothing and leaves nothing: keys, certificates and state are made in a temporary folder that goes away.
+//! Needs nothing and leaves nothing: keys, certificates and state are made in a folder that goes away with the process.
 
 mod client;
 mod drill;
@@ -8,6 +8,7 @@ mod sample;
 mod scene;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -34,15 +35,16 @@ pub struct Options {
     pub output: Output,
 }
 
-/// Runs until interrupted, or through the sample traffic once, or through a drill.
+/// Runs until interrupted, or through the sample traffic once, or through a drill. Everything is made in `folder`, which
+/// has to stay until the runtime is gone.
 ///
 /// # Errors
 /// When the sample cannot be set up: an address in use, a folder that cannot be written.
-pub async fn run(options: Options) -> Result<ExitCode> {
+pub async fn run(options: Options, folder: &Path) -> Result<ExitCode> {
     if let Some(drill) = options.drill {
-        return Box::pin(drill::run(drill, options.output)).await;
+        return Box::pin(drill::run(drill, options.output, folder)).await;
     }
-    let scene = Box::pin(Scene::set(options.listen)).await?;
+    let scene = Box::pin(Scene::set(options.listen, folder)).await?;
     let client = Client::new(scene.address(), scene.ca_pem())?;
     if options.once {
         let code = once(&scene, &client).await;

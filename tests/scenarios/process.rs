@@ -85,3 +85,13 @@ async fn a_changed_grant_is_taken_up_and_a_bad_change_is_not() {
     assert_eq!(client.query(phone).await.unwrap().status, 200, "what ran goes on");
     assert_eq!(client.query(QUERY).await.unwrap().status, 200);
 }
+
+#[tokio::test]
+async fn the_sample_runs_once_and_ends_in_order() {
+    let mut command = tokio::process::Command::new(crate::BINARY);
+    command.args(["dev", "--once", "--listen", "127.0.0.1:0"]).kill_on_drop(true);
+    let output = command.output().await.unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("14 steps, 0 failed"), "{out}\n{err}");
+    assert!(!err.contains("ERROR"), "something still wrote where nothing is any more: {err}");
+}

@@ -253,7 +253,7 @@ async fn drill(name: &str) -> Value {
     command.args(["dev", "--drill", name, "--output", "json"]).kill_on_drop(true);
     let output = command.output().await.unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}\n{err}");
+    assert!(output.status.success() && !err.contains("ERROR"), "{out}\n{err}");
     serde_json::from_str(&out).unwrap()
 }
 

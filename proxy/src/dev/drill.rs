@@ -28,17 +28,16 @@ use thief::Thief;
 ///
 /// # Errors
 /// When the drill cannot be set up.
-pub(super) async fn run(drill: Drill, output: Output) -> Result<ExitCode> {
+pub(super) async fn run(drill: Drill, output: Output, folder: &Path) -> Result<ExitCode> {
     let play = match drill {
         Drill::Drift => &plays::DRIFT,
         Drill::Klue => &plays::KLUE,
     };
-    let runs = vec![
-        Box::pin(straight(play)).await.context("straight at the org")?,
-        Box::pin(through(play, &NARROW)).await.context(NARROW.name)?,
-        Box::pin(through(play, &WIDE)).await.context(WIDE.name)?,
-        Box::pin(through(play, &WIDE_UNSTOPPED)).await.context(WIDE_UNSTOPPED.name)?,
-    ];
+    let mut runs = vec![Box::pin(straight(play)).await.context("straight at the org")?];
+    for (number, variant) in VARIANTS.iter().enumerate() {
+        let folder = folder.join(number.to_string());
+        runs.push(Box::pin(through(play, variant, &folder)).await.context(variant.name)?);
+    }
     let report = Report { play, runs };
     match output {
         Output::Text => super::say(&report.text()),
@@ -55,9 +54,11 @@ struct Variant {
     stops: bool,
 }
 
-const NARROW: Variant = Variant { name: "narrow grant", wide: false, stops: true };
-const WIDE: Variant = Variant { name: "over-wide grant", wide: true, stops: true };
-const WIDE_UNSTOPPED: Variant = Variant { name: "over-wide, unstopped", wide: true, stops: false };
+const VARIANTS: [Variant; 3] = [
+    Variant { name: "narrow grant", wide: false, stops: true },
+    Variant { name: "over-wide grant", wide: true, stops: true },
+    Variant { name: "over-wide, unstopped", wide: true, stops: false },
+];
 
 /// The thief holds a token of the org.
 async fn straight(play: &'static Play) -> Result<Run> {
@@ -78,8 +79,8 @@ async fn straight(play: &'static Play) -> Result<Run> {
 }
 
 /// The thief holds the secret of an integration at Forcefield.
-async fn through(play: &'static Play, variant: &Variant) -> Result<Run> {
-    let scene = stage(play, variant).await?;
+async fn through(play: &'static Play, variant: &Variant, folder: &Path) -> Result<Run> {
+    let scene = stage(play, variant, folder).await?;
     let own = Client::new(scene.address(), scene.ca_pem())?.acting_as(play.own.0);
     let token = scene.token(&own, play.identity).await?;
     ordinary_day(play, &own, &token).await?;
@@ -151,7 +152,7 @@ async fn ordinary_day(play: &Play, client: &Client, token: &str) -> Result<()> {
     Ok(())
 }
 
-async fn stage(play: &'static Play, variant: &Variant) -> Result<Scene> {
+async fn stage(play: &'static Play, variant: &Variant, folder: &Path) -> Result<Scene> {
     let grants = if variant.wide { play.wide } else { play.narrow };
     let level = if variant.stops { "quarantine" } else { "record" };
     let identity = format!(
@@ -166,7 +167,8 @@ async fn stage(play: &'static Play, variant: &Variant) -> Result<Scene> {
          signals:\n  learning: {{ days: 1, requests: {LEARNED} }}\n  reconnaissance: {{ level: {level} }}\n  row_rate: {{ level: record }}\n"
     );
     let files = vec![(play.identity, identity)];
-    let staging = Staging { listen: ([127, 0, 0, 1], 0).into(), org: org().await?, files, sections };
+    let listen = ([127, 0, 0, 1], 0).into();
+    let staging = Staging { folder, listen, org: org().await?, files, sections };
     Box::pin(Scene::stage(staging)).await
 }
 

@@ -15,7 +15,6 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize,
 };
-use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tokio::sync::broadcast::Receiver;
 
@@ -28,7 +27,7 @@ use crate::exchange::Decided;
 pub(super) struct Scene {
     salesforce: Server,
     forcefield: Running,
-    folder: TempDir,
+    folder: PathBuf,
     ca_pem: String,
     secrets: HashMap<&'static str, String>,
     tokens: Mutex<HashMap<&'static str, String>>,
@@ -38,7 +37,9 @@ pub(super) struct Scene {
 }
 
 /// What a scene is made of.
-pub(super) struct Staging {
+pub(super) struct Staging<'f> {
+    /// Where everything is made.
+    pub(super) folder: &'f Path,
     /// Where Forcefield listens.
     pub(super) listen: SocketAddr,
     /// The org.
@@ -51,19 +52,18 @@ pub(super) struct Staging {
 
 impl Scene {
     /// The set of the sample integrations.
-    pub(super) async fn set(listen: SocketAddr) -> Result<Self> {
+    pub(super) async fn set(listen: SocketAddr, folder: &Path) -> Result<Self> {
         let org = Org::builder().start().await.context("starting the emulated org")?;
         let files = IDENTITIES.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
-        Box::pin(Self::stage(Staging { listen, org, files, sections: String::new() })).await
+        Box::pin(Self::stage(Staging { folder, listen, org, files, sections: String::new() })).await
     }
 
     /// Makes the keys, writes the configuration, starts Forcefield.
-    pub(super) async fn stage(staging: Staging) -> Result<Self> {
-        let Staging { listen, org: salesforce, files, sections } = staging;
-        let folder = TempDir::with_prefix("forcefield-dev-").context("making a temporary folder")?;
-        let root = folder.path();
+    pub(super) async fn stage(staging: Staging<'_>) -> Result<Self> {
+        let Staging { folder: root, listen, org: salesforce, files, sections } = staging;
         for name in ["keys", "tls", "identities"] {
-            fs::create_dir(root.join(name))?;
+            let folder = root.join(name);
+            fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         }
         let ca_pem = certificates(root)?;
         fs::write(root.join("tls/salesforce.pem"), salesforce.ca_pem())?;
@@ -78,6 +78,7 @@ impl Scene {
         let read = forcefield_cli::read_config(&root.join("forcefield.yaml"), crate::app::today())?;
         let forcefield = Box::pin(Running::start(read.config)).await?;
         let (tokens, leaked) = (Mutex::default(), AtomicUsize::new(0));
+        let folder = root.to_owned();
         Ok(Self { salesforce, forcefield, folder, ca_pem, secrets, tokens, responder, leaked })
     }
 
@@ -95,7 +96,7 @@ impl Scene {
 
     /// The folder of the record.
     pub(super) fn audit(&self) -> PathBuf {
-        self.folder.path().join("audit")
+        self.folder.join("audit")
     }
 
     /// The bulk jobs at the org.
@@ -146,7 +147,7 @@ impl Scene {
     /// What a person needs to know to try it.
     pub(super) fn greeting(&self) -> String {
         let (base, ca) =
-            (format!("https://localhost:{}", self.address().port()), self.folder.path().join("tls/ca.pem"));
+            (format!("https://localhost:{}", self.address().port()), self.folder.join("tls/ca.pem"));
         let secret = self.secrets.get("crm-sync").map_or("", String::as_str);
         let ca = ca.display();
         let console = self.forcefield.control_address().map_or(0, |address| address.port());
@@ -167,11 +168,11 @@ impl Scene {
              Sign in with the token {responder}\n\n\
              Three integrations call every two seconds. Decisions, as they happen (Ctrl-C ends):\n",
             self.salesforce.url(),
-            self.folder.path().display(),
+            self.folder.display(),
         )
     }
 
-    /// Ends Forcefield before its folder goes away.
+    /// Ends Forcefield.
     pub(super) async fn end(self) {
         self.forcefield.stop().await;
     }
