@@ -168,10 +168,10 @@ impl Service {
         }
         let asked = self.classify(&member, &head, &taken)?; // what it asks of Salesforce
         exchange.asked(&asked);
-        let origins = self.origins(&member, &asked).await?;
-        let permit = decide(&member.grants, asked, &origins); // may it, and in which form
+        let origins = self.origins(&member, &asked).await?; // what the ledger holds of its jobs and cursors
+        let origins = self.take_over(&member, &asked, origins).await?; // perhaps they are older than the ledger
+        let permit = decide(&member.grants, asked, &origins).map(Arc::new); // may it, and in which form
         let permit = permit.map_err(|denial| Refusal::Denied(member.identity.name.clone(), denial))?;
-        let permit = Arc::new(permit);
         exchange.permitted(&permit);
         self.still_in(&member.identity.name)?; // did a signal stop it by this very request
         let export = Export::of(&peer, &member, &permit, &origins);

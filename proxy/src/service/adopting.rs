@@ -10,7 +10,7 @@ use forcefield_limits::{HandleKey, Issued, LedgerError};
 use forcefield_policy::classify::{ToldJob, classify, told_batches};
 use forcefield_policy::decision::{Permit, decide};
 use forcefield_policy::names::{ApiVersion, IdentityName};
-use forcefield_policy::request::{Handle, HandleKind, Head, JobOrigin, Origin};
+use forcefield_policy::request::{Handle, HandleKind, Head, JobOrigin, Origin, Request as Asked};
 use http::StatusCode;
 use http_body_util::{BodyExt, Limited};
 
@@ -24,11 +24,28 @@ use crate::reply::Refusal;
 pub struct LookUps(Mutex<HashMap<IdentityName, Vec<(HandleKey, Instant)>>>);
 
 impl Service {
+    /// Looks up the jobs of a request that the ledger has no origin of in this integration's name, and takes over those
+    /// that fit.
+    ///
+    /// # Errors
+    /// The org or the ledger does not answer.
+    pub(super) async fn take_over(
+        &self,
+        member: &Member,
+        asked: &Asked,
+        mut origins: Vec<Option<Origin>>,
+    ) -> Result<Vec<Option<Origin>>, Refusal> {
+        for (handle, origin) in asked.handles().zip(&mut origins).filter(|(_, origin)| origin.is_none()) {
+            *origin = Box::pin(self.adopt(member, handle)).await?;
+        }
+        Ok(origins)
+    }
+
     /// What a job reads or writes that the ledger has in nobody's name, if it becomes the integration's now.
     ///
     /// # Errors
     /// The org or the ledger does not answer.
-    pub(super) async fn adopt(&self, member: &Member, handle: &Handle) -> Result<Option<Origin>, Refusal> {
+    async fn adopt(&self, member: &Member, handle: &Handle) -> Result<Option<Origin>, Refusal> {
         let (name, key, ledger) = (&member.identity.name, HandleKey::from(handle), self.limits.ledger());
         if !matches!(handle.kind, HandleKind::IngestJob | HandleKind::ClassicJob)
             || ledger.owner(&key).await.map_err(|_| UNREAD)?.is_some()

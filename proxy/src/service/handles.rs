@@ -22,11 +22,7 @@ impl Service {
         let mut origins = Vec::new();
         for handle in asked.handles() {
             let known = self.limits.ledger().look_up(&member.identity.name, handle).await;
-            let known = known.map_err(|_| Refusal::Unavailable(UNREAD))?;
-            origins.push(match known {
-                Some(origin) => Some(origin),
-                None => Box::pin(self.adopt(member, handle)).await?,
-            });
+            origins.push(known.map_err(|_| Refusal::Unavailable(UNREAD))?);
         }
         Ok(origins)
     }
