@@ -24,31 +24,50 @@ pub struct Load<'a> {
     pub token: &'a str,
 }
 
-/// What a proxy made of as much as it could take.
-pub struct Full {
-    /// CPU per request, in microseconds.
-    pub cost: f64,
-    /// Requests per second.
-    pub rate: f64,
-}
-
 /// How long requests took, in microseconds, shortest first.
 pub struct Latencies(Vec<u64>);
 
 impl Load<'_> {
-    /// Sends so many requests as fast as they are answered.
+    /// Sends so many requests as fast as they are answered. Gives the CPU per request, in microseconds.
     ///
     /// # Errors
     /// When one of them fails.
-    pub async fn full(&self, proxy: &Proxy, requests: usize) -> Result<Full> {
+    pub async fn full(&self, proxy: &Proxy, requests: usize) -> Result<f64> {
         let before = proxy.cpu()?;
         let text = self.run(proxy, &["-n", &requests.to_string()]).await?;
         if !text.contains(&format!("{requests} succeeded, 0 failed")) {
             bail!("{}: {text}", proxy.name);
         }
         let spent = proxy.cpu()?.saturating_sub(before);
-        let rate = text.split_once(" req/s").and_then(|(head, _)| head.rsplit(' ').next()?.parse().ok());
-        Ok(Full { cost: spent.as_secs_f64() * 1e6 / requests as f64, rate: rate.context("no rate told")? })
+        Ok(spent.as_secs_f64() * 1e6 / requests as f64)
+    }
+
+    /// How many requests a second this process gets answered when each connection sends the next one at once: what half a
+    /// load is half of, since this process, the org and the proxy share the machine.
+    ///
+    /// # Errors
+    /// When one of them fails.
+    pub async fn most(&self, client: &Client, lasting: Duration) -> Result<f64> {
+        let client = client.clone().with_token(self.token);
+        let (began, mut tasks) = (Instant::now(), JoinSet::new());
+        for _ in 0..CONNECTIONS {
+            let mut connection = client.open(Protocol::Http1).await?;
+            let target = self.target.to_owned();
+            tasks.spawn(async move {
+                let mut answered = 0_u32;
+                while began.elapsed() < lasting {
+                    let reply = connection.get(&target).await?;
+                    ensure!(reply.status == 200, "{}", reply.text());
+                    answered += 1;
+                }
+                Ok(answered)
+            });
+        }
+        let mut all = 0.0;
+        for answered in tasks.join_all().await {
+            all += f64::from(answered?);
+        }
+        Ok(all / began.elapsed().as_secs_f64())
     }
 
     /// Sends at a pace of its own, evenly and whatever the proxy does, and times each request from when it was due.

@@ -54,17 +54,12 @@ async fn main() -> Result<()> {
     let proxies = [&nginx, &forcefield];
     let load = Load { target: TARGET, token };
     let mut costs: [Vec<f64>; 2] = Default::default();
-    let mut rates = Vec::new();
     println!("CPU per request in µs, {CONNECTIONS} connections, {requests} requests, TLS on both sides:");
     for round in 0..rounds {
         // Alternating order, so that neither always runs on the warmer machine.
         for number in if round % 2 == 0 { [0, 1] } else { [1, 0] } {
             let (Some(proxy), Some(cost)) = (proxies.get(number), costs.get_mut(number)) else { continue };
-            let full = load.full(proxy, requests).await?;
-            cost.push(full.cost);
-            if number == 1 {
-                rates.push(full.rate);
-            }
+            cost.push(load.full(proxy, requests).await?);
         }
         let last: Vec<f64> = costs.iter().filter_map(|cost| cost.last().copied()).collect();
         println!(
@@ -79,13 +74,13 @@ async fn main() -> Result<()> {
         measured / yardstick
     );
     let plain = Client::new(nginx.address, &authority.pem(), None)?;
-    pace((&plain, &client), &load, median(rates)).await?;
+    pace((&plain, &client), &load).await?;
     stream((&nginx, &plain), (&forcefield, &client)).await
 }
 
 /// Sends to both at half of what Forcefield can take, and prints how much longer requests took through it.
-async fn pace(clients: (&Client, &Client), load: &Load<'_>, full: f64) -> Result<()> {
-    let rate = full / 2.0;
+async fn pace(clients: (&Client, &Client), load: &Load<'_>) -> Result<()> {
+    let rate = load.most(clients.1, Duration::from_secs(3)).await? / 2.0;
     let without = load.paced(clients.0, rate, Duration::from_secs(5)).await?;
     let with = load.paced(clients.1, rate, Duration::from_secs(5)).await?;
     println!("latency added at {rate:.0} requests per second, half of what it can take:");
