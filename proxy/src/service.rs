@@ -334,13 +334,6 @@ impl Service {
     }
 }
 
-/// Names of headers, read once by the compiler rather than once a request.
-const DECISION: HeaderName = HeaderName::from_static("x-forcefield-decision");
-const NUMBER_OF_RECORDS: HeaderName = HeaderName::from_static("sforce-numberofrecords");
-const ROWS_LEFT: HeaderName = HeaderName::from_static("x-forcefield-rows-left");
-const WOULD_REFUSE: HeaderName = HeaderName::from_static("x-forcefield-would-refuse");
-const X_SFDC_SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
-
 /// The peer as the identity room knows it.
 fn peer(arrival: &Arrival, host: &str) -> Result<Peer, Refusal> {
     let not_here = |error: &dyn std::fmt::Display| Refusal::Unidentified(error.to_string());
@@ -508,3 +501,10 @@ impl Reply {
         Response::from_parts(self.head, body)
     }
 }
+
+// Names of headers, read once by the compiler rather than once a request.
+const DECISION: HeaderName = HeaderName::from_static("x-forcefield-decision");
+const NUMBER_OF_RECORDS: HeaderName = HeaderName::from_static("sforce-numberofrecords");
+const ROWS_LEFT: HeaderName = HeaderName::from_static("x-forcefield-rows-left");
+const WOULD_REFUSE: HeaderName = HeaderName::from_static("x-forcefield-would-refuse");
+const X_SFDC_SESSION: HeaderName = HeaderName::from_static("x-sfdc-session");
